@@ -1,0 +1,98 @@
+"""A search space is a function of a chooser: `space.build(choose) -> Arch`.
+
+`choose(name, options)` returns one of the options. Options are listed from smallest to largest, so that "largest" and
+"smallest" are choosers too. A choice that is never asked for (a block beyond the chosen depth) does not exist for that
+architecture.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from nas.arch import Arch
+from nas.errors import InputError, did_you_mean
+
+Choice = str | int | float
+Choose = Callable[[str, Sequence[Choice]], Choice]
+Choices = dict[str, Choice]
+
+
+class SearchSpace(Protocol):
+    """What a family of architectures offers to the search."""
+
+    @property
+    def name(self) -> str:
+        """Name of the space in reports."""
+        ...
+
+    def build(self, choose: Choose, /) -> Arch:
+        """Build one architecture, asking `choose` for every decision."""
+        ...
+
+
+def largest(_name: str, options: Sequence[Choice]) -> Choice:
+    """Choose the largest option everywhere: the architecture that holds every other one's weights."""
+    return options[-1]
+
+
+def smallest(_name: str, options: Sequence[Choice]) -> Choice:
+    """Choose the smallest option everywhere."""
+    return options[0]
+
+
+def uniform(rng: random.Random) -> Choose:
+    """Choose uniformly and independently."""
+    return lambda _name, options: rng.choice(options)
+
+
+def replay(choices: Mapping[str, Choice]) -> Choose:
+    """Choose what was recorded.
+
+    Raises:
+        InputError: On use, when a decision is missing or its recorded option does not exist in the space.
+    """
+
+    def choose(name: str, options: Sequence[Choice]) -> Choice:
+        if name not in choices:
+            raise InputError(f"no choice recorded for '{name}'{did_you_mean(name, choices)}")
+        if choices[name] not in options:
+            raise InputError(f"choice '{name}' = {choices[name]!r} is not one of {list(options)}")
+        return choices[name]
+
+    return choose
+
+
+def mutate(choices: Mapping[str, Choice], name: str, option: Choice, otherwise: Choose) -> Choose:
+    """Choose as recorded, but `option` for `name`; `otherwise` decides what was not recorded."""
+
+    def choose(asked: str, options: Sequence[Choice]) -> Choice:
+        if asked == name:
+            return option
+        return choices[asked] if choices.get(asked) in options else otherwise(asked, options)
+
+    return choose
+
+
+def record(space: SearchSpace, choose: Choose) -> tuple[Arch, Choices]:
+    """Build an architecture and return it with the decisions that made it."""
+    choices: Choices = {}
+
+    def recording(name: str, options: Sequence[Choice]) -> Choice:
+        choices[name] = choose(name, options)
+        return choices[name]
+
+    return space.build(recording), choices
+
+
+def decisions(space: SearchSpace) -> dict[str, tuple[Choice, ...]]:
+    """All decisions of the largest architecture: name -> options."""
+    found: dict[str, tuple[Choice, ...]] = {}
+
+    def choose(name: str, options: Sequence[Choice]) -> Choice:
+        found[name] = tuple(options)
+        return options[-1]
+
+    space.build(choose)
+    return found
