@@ -1,0 +1,166 @@
+"""ONNX Runtime's CPU provider: batch as the target says, one pinned arena, no spinning (FINDINGS.md section 4)."""
+
+from __future__ import annotations
+
+import functools
+import json
+import platform
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from nas.arch import Arch, Kind
+from nas.errors import DeviceError
+from nas.formats.onnx import INPUT, OUTPUT, write_onnx
+from nas.latency.kernels import Kernel, fused_kernels
+from nas.latency.runtimes.base import LayerProfile
+from nas.target import Host, Target
+
+PROVIDER = "CPUExecutionProvider"
+TRIM = 0.6  # share of a node's fastest runs that its time is the mean of: whole microseconds average out, hiccups go
+_NODE = "_kernel_time"
+_BLOCKED = "_nchwc"  # suffix of a node moved to the blocked layout
+_LAYOUT_CHANGE = "Reorder"
+
+
+class OnnxRuntime:
+    """ONNX Runtime on this machine's CPU, run as a target says."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def host(self, target: Target) -> Host:
+        """See `Runtime`."""
+        cpu, vendor, isa = _cpu()
+        return Host(
+            cpu=cpu,
+            vendor=vendor,
+            isa=isa,
+            runtime="onnxruntime",
+            runtime_version=ort.__version__,
+            threads=target.threads,
+            precision=target.precision,
+            batch=target.batch,
+        )
+
+    def write(self, arch: Arch) -> bytes:
+        """See `Runtime`."""
+        return write_onnx(arch, batch=self._target.batch)
+
+    def kernels(self, arch: Arch) -> Sequence[Kernel]:
+        """See `Runtime`."""
+        return fused_kernels(arch)
+
+    def prepare(self, model: bytes) -> Callable[[], object]:
+        """See `Runtime`."""
+        session = self._session(model, profile_prefix=None)
+        binding = _bind(session)
+        return lambda: session.run_with_iobinding(binding)
+
+    def infer(self, model: bytes, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `Runtime`."""
+        session = self._session(model, profile_prefix=None)
+        batch = self._target.batch
+        padded = np.concatenate([images, np.zeros((-len(images) % batch, *images.shape[1:]), np.float32)])
+        logits = [session.run([OUTPUT], {INPUT: padded[i : i + batch]})[0] for i in range(0, len(padded), batch)]
+        return np.concatenate(logits)[: len(images)]
+
+    def profile(self, model: bytes, arch: Arch, *, runs: int) -> dict[str, LayerProfile]:
+        """See `Runtime`."""
+        with tempfile.TemporaryDirectory() as folder:
+            session = self._session(model, profile_prefix=str(Path(folder) / "profile"))
+            binding = _bind(session)
+            for _ in range(runs + 1):
+                session.run_with_iobinding(binding)
+            events = json.loads(Path(session.end_profiling()).read_text())
+        return _layer_profiles(events, arch, runs + 1)
+
+    def _session(self, model: bytes, profile_prefix: str | None) -> ort.InferenceSession:
+        _share_arena()
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self._target.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        if profile_prefix:
+            options.enable_profiling = True
+            options.profile_file_prefix = profile_prefix
+        try:
+            return ort.InferenceSession(model, options, providers=[PROVIDER])
+        except Exception as error:  # noqa: BLE001 - the runtime's many error classes share no other base
+            raise DeviceError(
+                f"ONNX Runtime {ort.__version__} refuses the model: {str(error).splitlines()[0]}"
+            ) from None
+
+
+@functools.cache
+def _share_arena() -> None:
+    """One memory arena for all sessions of the process; asking twice raises, hence the cache."""
+    memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(memory, None)
+
+
+def _bind(session: ort.InferenceSession) -> Any:
+    shape = session.get_inputs()[0].shape
+    image = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+    binding = session.io_binding()
+    binding.bind_ortvalue_input(INPUT, ort.OrtValue.ortvalue_from_numpy(image))
+    binding.bind_output(OUTPUT)
+    return binding
+
+
+def _layer_profiles(events: Sequence[Mapping[str, Any]], arch: Arch, runs: int) -> dict[str, LayerProfile]:
+    nodes = [event for event in events if event.get("cat") == "Node" and event["name"].endswith(_NODE)]
+    if not nodes or len(nodes) % runs:
+        raise DeviceError(f"ONNX Runtime {ort.__version__} profiled {len(nodes)} nodes in {runs} runs; cannot be read")
+    count = len(nodes) // runs
+    durations_us = np.array([event["dur"] for event in nodes], dtype=float).reshape(runs, count)[1:]
+    kept = np.sort(durations_us, axis=0)[: max(1, int(TRIM * (runs - 1)))].mean(axis=0)
+    owners = _owners([event["name"].removesuffix(_NODE) for event in nodes[:count]], arch)
+    return {
+        owner: LayerProfile(
+            profiled_us=float(sum(us for us, name in zip(kept, owners, strict=True) if name == owner)),
+            nodes=owners.count(owner),
+        )
+        for owner in dict.fromkeys(owners)
+    }
+
+
+def _owners(nodes: Sequence[str], arch: Arch) -> list[str]:
+    """The layer each node runs for.
+
+    What carries no name is part of the layer before it; a layout change goes to a squeeze-excite behind it.
+    """
+    excites = {layer.name: layer.kind is Kind.SE for layer in arch.layers}
+    named = [_layer_of(node, excites) for node in nodes]
+    owners = []
+    for i, name in enumerate(named):
+        before = next((other for other in reversed(named[:i]) if other), "")
+        after = next((other for other in named[i:] if other), "")
+        excited = nodes[i].startswith(_LAYOUT_CHANGE) and excites.get(after) and not excites.get(before)
+        owners.append(name or (after if excited else before or after))
+    return owners
+
+
+def _layer_of(node: str, layers: Mapping[str, bool]) -> str:
+    name = node.partition("/")[0].removesuffix(_BLOCKED)
+    return name if name in layers else ""
+
+
+def _cpu() -> tuple[str, str, str]:
+    """CPU model, vendor and widest vector instruction set."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine(), platform.system(), platform.machine()
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))}
+    flags = fields.get("flags", "").split()
+    isa = next((name for name in ("avx512f", "avx2", "avx") if name in flags), platform.machine())
+    return fields.get("model name", platform.machine()), fields.get("vendor_id", "unknown"), isa

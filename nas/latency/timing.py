@@ -1,0 +1,69 @@
+"""What repeated timings of one thing amount to.
+
+Noise on shared machines is one-sided and comes in states that last tens of milliseconds (FINDINGS.md section 6), so
+which statistic repeats best is a property of the machine at hand: it is chosen by split-half disagreement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float64]
+
+STATISTICS: Mapping[str, Callable[[Samples], Samples]] = MappingProxyType(
+    {
+        "median": lambda samples: np.median(samples, axis=-1),
+        "p25": lambda samples: np.quantile(samples, 0.25, axis=-1),
+        "min": lambda samples: np.min(samples, axis=-1),
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """Summary of the runs of one network.
+
+    Attributes:
+        low_us, high_us: 95 % confidence interval of the median, from order statistics (no distribution assumed).
+        split_half: Relative difference between the medians of the even and of the odd runs.
+    """
+
+    median_us: float
+    low_us: float
+    high_us: float
+    p90_us: float
+    min_us: float
+    split_half: float
+    runs: int
+
+
+def summarise(samples_us: Samples) -> Timing:
+    """Summarise the runs of one network, microseconds, in the order they were made (at least 4)."""
+    ordered, runs = np.sort(samples_us), len(samples_us)
+    reach = 0.98 * np.sqrt(runs)  # half width of the interval in ranks: 1.96 * sqrt(runs) / 2
+    low, high = int(max(0, np.floor(runs / 2 - reach))), int(min(runs - 1, np.ceil(runs / 2 + reach)))
+    return Timing(
+        median_us=float(np.median(ordered)),
+        low_us=float(ordered[low]),
+        high_us=float(ordered[high]),
+        p90_us=float(np.quantile(ordered, 0.9)),
+        min_us=float(ordered[0]),
+        split_half=float(abs(np.median(samples_us[::2]) / np.median(samples_us[1::2]) - 1)),
+        runs=runs,
+    )
+
+
+def split_half_pct(samples_us: Samples, statistic: str) -> float:
+    """Mean disagreement between even and odd runs over networks, per cent; samples are (networks, runs)."""
+    value = STATISTICS[statistic]
+    return float(np.mean(np.abs(value(samples_us[:, ::2]) / value(samples_us[:, 1::2]) - 1)) * 100)
+
+
+def steadiest(samples_us: Samples) -> str:
+    """Name of the statistic that repeats best on these samples, (networks, runs)."""
+    return min(STATISTICS, key=lambda name: split_half_pct(samples_us, name))
