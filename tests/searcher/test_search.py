@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from nas.arch import digest
+from nas.errors import InfeasibleError, InputError, TooManyFailuresError
+from nas.searcher import SAMPLERS, search, trials_csv
+
+BUDGET_MS = 0.5
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_evaluates_feasible_distinct_networks_only(space, latency, oracle, sampler):
+    evaluate = oracle()
+    result = search(space, evaluate, latency, budget_ms=BUDGET_MS, trials=24, seed=3, sampler=sampler)
+    assert len(result.trials) == len(evaluate.asked) == len(set(map(digest, evaluate.asked))) == 24
+    assert all(trial.latency_ms == latency(trial.arch) <= BUDGET_MS for trial in result.trials)
+    assert [trial.number for trial in result.trials] == list(range(24))
+    assert result.best.accuracy == max(trial.accuracy for trial in result.trials)
+    assert result.best in result.pareto
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "nsga2"])
+def test_the_same_seed_gives_the_same_trials(space, latency, oracle, sampler):
+    runs = [search(space, oracle(), latency, budget_ms=BUDGET_MS, trials=20, seed=5, sampler=sampler) for _ in range(2)]
+    assert runs[0] == runs[1]
+
+
+def test_tpe_beats_random_search(space, latency, oracle):
+    found = {
+        sampler: [
+            search(space, oracle(), latency, budget_ms=2.0, trials=40, seed=seed, sampler=sampler).best.accuracy
+            for seed in range(5)
+        ]
+        for sampler in ("tpe", "random")
+    }
+    assert sum(found["tpe"]) >= sum(found["random"])
+
+
+def test_slack_admits_networks_above_the_budget(space, latency, oracle):
+    result = search(space, oracle(), latency, budget_ms=BUDGET_MS, trials=20, seed=0, slack=0.2)
+    assert BUDGET_MS < max(trial.latency_ms for trial in result.trials) <= 1.2 * BUDGET_MS
+
+
+def test_a_space_with_fewer_networks_than_trials_ends_the_search(space, latency, oracle):
+    result = search(space, oracle(), latency, budget_ms=0.06, trials=200, seed=0)
+    assert 1 < len(result.trials) < 200
+
+
+def test_an_infeasible_budget_is_refused_before_any_evaluation(space, latency, oracle):
+    evaluate = oracle()
+    with pytest.raises(InfeasibleError):
+        search(space, evaluate, latency, budget_ms=1e-6, trials=5, seed=0)
+    assert not evaluate.asked
+
+
+@pytest.mark.parametrize("bad", [ValueError("boom"), float("nan"), float("inf"), "0.9", None])
+def test_failed_evaluations_are_counted_and_the_search_goes_on(space, latency, oracle, bad):
+    evaluate = oracle([0.5, bad if bad is not None else np.array([1.0, 2.0])])
+    result = search(space, evaluate, latency, budget_ms=BUDGET_MS, trials=6, seed=0)
+    assert (len(result.trials), result.failures, len(evaluate.asked)) == (6, 1, 7)
+
+
+def test_numpy_scalars_are_numbers(space, latency):
+    result = search(space, lambda _arch: np.float32(0.5), latency, budget_ms=BUDGET_MS, trials=2, seed=0)
+    assert result.best.accuracy == 0.5
+
+
+def test_ten_failures_in_a_row_give_up(space, latency, oracle):
+    evaluate = oracle([RuntimeError("no data")] * 100)
+    with pytest.raises(TooManyFailuresError, match="no data"):
+        search(space, evaluate, latency, budget_ms=BUDGET_MS, trials=20, seed=0)
+    assert len(evaluate.asked) == 10
+
+
+def test_an_interrupt_passes_through(space, latency, oracle):
+    with pytest.raises(KeyboardInterrupt):
+        search(space, oracle([KeyboardInterrupt()]), latency, budget_ms=BUDGET_MS, trials=5, seed=0)
+
+
+@pytest.mark.parametrize(
+    "change", [{"trials": 0}, {"budget_ms": 0.0}, {"budget_ms": float("nan")}, {"slack": -0.1}, {"sampler": "tpee"}]
+)
+def test_settings_out_of_range_are_refused(space, latency, oracle, change):
+    with pytest.raises(InputError):
+        search(space, oracle(), latency, **{"budget_ms": BUDGET_MS, "trials": 5, "seed": 0} | change)
+
+
+def test_progress_tells_the_best_so_far(space, latency, oracle):
+    told = []
+    search(space, oracle(), latency, budget_ms=BUDGET_MS, trials=3, seed=0, progress=lambda *step: told.append(step))
+    assert [step[:3] for step in told] == [("search", 1, 3), ("search", 2, 3), ("search", 3, 3)]
+    assert "best" in told[-1][3]
+
+
+def test_the_csv_has_one_row_a_trial(space, latency, oracle):
+    result = search(space, oracle(), latency, budget_ms=BUDGET_MS, trials=5, seed=0)
+    rows = list(csv.DictReader(io.StringIO(trials_csv(result.trials))))
+    assert [row["digest"] for row in rows] == [digest(trial.arch) for trial in result.trials]
+    assert rows[0]["stem.width"] == str(result.trials[0].choices["stem.width"])
