@@ -1,0 +1,25 @@
+"""NetAdapt: narrow a trained network, one named width at a time, until it meets its latency budget."""
+
+from nas.netadapt.checkpoint import Move
+from nas.netadapt.importance import importance, strongest
+from nas.netadapt.moves import Latency, Prepare, Proposal, least, propose, shrink, trimmable
+from nas.netadapt.trim import Rule, Score, TrimResult, TrimSettings, Tune, trim
+
+__all__ = [
+    "Latency",
+    "Move",
+    "Prepare",
+    "Proposal",
+    "Rule",
+    "Score",
+    "TrimResult",
+    "TrimSettings",
+    "Tune",
+    "importance",
+    "least",
+    "propose",
+    "shrink",
+    "strongest",
+    "trim",
+    "trimmable",
+]

@@ -1,0 +1,297 @@
+"""The loop of NetAdapt (arXiv 1804.03230): narrow one width a move until the latency budget is met."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+import torch
+
+from nas.arch import Arch, digest
+from nas.errors import InfeasibleError, InputError, TooManyFailuresError
+from nas.net import Network, network_of, slice_weights
+from nas.netadapt.checkpoint import Move, load, save
+from nas.netadapt.importance import Importance, importance, strongest
+from nas.netadapt.moves import Latency, Prepare, Proposal, least, propose
+from nas.progress import Progress, silent
+
+Score = Callable[[Network], float]  # validation accuracy in [0, 1]; may recalibrate the network it is given
+Tune = Callable[[Network, int], Network]  # train for so many steps
+
+
+class Rule(StrEnum):
+    """Which of the scored proposals becomes the move."""
+
+    PER_MS = "per_ms"  # least accuracy lost per ms saved (MobileNetV3)
+    ACCURACY = "accuracy"  # highest accuracy (NetAdapt)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrimSettings:
+    """How to trim.
+
+    Attributes:
+        grain: Widths are narrowed to multiples of it.
+        step: Least saving of a move, as a share of the latency before trimming.
+        tolerance: Moves that end more than this share below the budget are avoided.
+        rule: How the move is chosen.
+        shortlist: Score only so many proposals of a move, those that remove the least filter norm per ms saved;
+            0 scores all.
+        tune_top: Train the best so many proposals before the move is chosen; 0 trains none.
+        tune_steps: For so many steps each.
+
+    Raises:
+        InputError: A value is out of range.
+    """
+
+    grain: int = 8
+    step: float = 0.01
+    tolerance: float = 0.01
+    rule: Rule = Rule.PER_MS
+    shortlist: int = 0
+    tune_top: int = 0
+    tune_steps: int = 0
+
+    def __post_init__(self) -> None:
+        if self.grain < 1 or not (0 < self.step < 1) or not (0 <= self.tolerance < 1):
+            raise InputError(f"{self}: grain must be at least 1, step and tolerance shares below 1")
+        if min(self.shortlist, self.tune_top, self.tune_steps) < 0:
+            raise InputError(f"{self}: shortlist, tune_top and tune_steps must not be negative")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrimResult:
+    """The trimmed network, the moves that led to it, and how many proposals had no numeric score in this run."""
+
+    network: Network
+    moves: tuple[Move, ...]
+    dropped: int
+
+
+def trim(
+    network: Network,
+    latency: Latency,
+    *,
+    budget_ms: float,
+    settings: TrimSettings,
+    score: Score,
+    tune: Tune | None = None,
+    prepare: Prepare | None = None,
+    folder: Path | None = None,
+    progress: Progress = silent,
+) -> TrimResult:
+    """Narrow a network until its latency is within the budget; within it already, no move is made.
+
+    Args:
+        network: Trained, with running statistics; left as it is.
+        latency: Milliseconds of an architecture.
+        budget_ms: The budget, ms.
+        settings: How to trim.
+        score: Accuracy of a network.
+        tune: Needed when `settings.tune_top` is not 0.
+        prepare: Called with the networks of a round before they are priced, to measure what the table lacks.
+        folder: Checkpoint after every move; the same call goes on from it.
+        progress: Told after every move: percent of the excess latency removed.
+
+    Raises:
+        InfeasibleError: The budget cannot be met by narrowing; the text names the latency that can.
+        InputError: A setting is out of range, or the folder holds a trimming of other settings.
+        StorageError: The checkpoint cannot be written.
+        TooManyFailuresError: No proposal of a move has a numeric score.
+    """
+    if not (math.isfinite(budget_ms) and budget_ms > 0):
+        raise InputError(f"budget_ms={budget_ms} must be a positive number")
+    if settings.tune_top and tune is None:
+        raise InputError(f"tune_top={settings.tune_top} needs a way to tune")
+    if prepare:
+        prepare([network.arch, *_narrowest(network.arch, settings)])
+    trimmer = _Trimmer(
+        seed=network.arch,
+        seed_ms=latency(network.arch),
+        latency=latency,
+        budget_ms=budget_ms,
+        settings=settings,
+        score=score,
+        tune=tune,
+        prepare=prepare,
+    )
+    return trimmer.run(network, folder, progress)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _State:
+    """Where the trimming stands."""
+
+    network: Network
+    accuracy: float
+    latency_ms: float
+    moves: tuple[Move, ...]
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    proposal: Proposal
+    network: Network
+    accuracy: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Trimmer:
+    seed: Arch
+    seed_ms: float
+    latency: Latency
+    budget_ms: float
+    settings: TrimSettings
+    score: Score
+    tune: Tune | None
+    prepare: Prepare | None
+
+    def run(self, network: Network, folder: Path | None, progress: Progress) -> TrimResult:
+        """Move until the budget is met, from the folder's checkpoint where there is one."""
+        if self.seed_ms <= self.budget_ms:
+            return TrimResult(network=network, moves=(), dropped=0)
+        self._require_feasible()
+        line = f"network {digest(self.seed)}, budget {self.budget_ms:g} ms, {self.settings}"
+        found = load(folder, settings=line) if folder else None
+        state = self._resumed(*found, network) if found else self._begin(network)
+        while state.latency_ms > self.budget_ms:
+            state = self._move(state)
+            if folder:
+                save(folder, state.network, state.moves, settings=line)
+            done = (self.seed_ms - state.latency_ms) / (self.seed_ms - self.budget_ms)
+            note = f"{state.latency_ms:.4g} ms, {state.accuracy:.1%}"
+            progress("trim", min(100, round(100 * done)), 100, note)
+        return TrimResult(network=state.network, moves=state.moves, dropped=state.dropped)
+
+    def _require_feasible(self) -> None:
+        least_ms = min(self.latency(arch) for arch in _narrowest(self.seed, self.settings))
+        if least_ms > self.budget_ms:
+            raise InfeasibleError(
+                f"trimming cannot reach budget_ms={self.budget_ms:g}: with every width at its least the network takes "
+                f"{least_ms:.4g} ms; raise the budget or start from a faster network"
+            )
+
+    def _begin(self, network: Network) -> _State:
+        own = _narrowed(network, network.arch, {})
+        accuracy = self.score(own)
+        if not math.isfinite(accuracy):
+            raise TooManyFailuresError(f"the network to trim scores {accuracy}; train it first")
+        return _State(network=own, accuracy=accuracy, latency_ms=self.seed_ms, moves=(), dropped=0)
+
+    def _resumed(self, saved: Network, moves: tuple[Move, ...], network: Network) -> _State:
+        device = next(network.parameters()).device
+        return _State(
+            network=saved.to(device).eval(),
+            accuracy=moves[-1].accuracy_after,
+            latency_ms=self.latency(saved.arch),
+            moves=moves,
+            dropped=0,
+        )
+
+    def _move(self, state: _State) -> _State:
+        weights = importance(state.network)
+        scored, dropped = self._scored(state, self._proposals(state, weights), weights)
+        chosen = scored[0]
+        before, after = state.network.arch, chosen.proposal
+        move = Move(
+            width=after.width,
+            channels_before=before.widths[after.width],
+            channels_after=after.channels,
+            saved_ms=state.latency_ms - after.latency_ms,
+            accuracy_before=state.accuracy,
+            accuracy_after=chosen.accuracy,
+            latency_ms=after.latency_ms,
+        )
+        return _State(
+            network=chosen.network,
+            accuracy=chosen.accuracy,
+            latency_ms=after.latency_ms,
+            moves=(*state.moves, move),
+            dropped=state.dropped + dropped,
+        )
+
+    def _proposals(self, state: _State, weights: Importance) -> Sequence[Proposal]:
+        """What to score: savings of one step, or of what is left to save when that is less."""
+        saving_ms = min(self.settings.step * self.seed_ms, state.latency_ms - self.budget_ms)
+        proposals = propose(
+            self.seed,
+            state.network.arch,
+            saving_ms=saving_ms,
+            latency=self.latency,
+            grain=self.settings.grain,
+            prepare=self.prepare,
+        )
+        if not proposals:
+            raise InfeasibleError(
+                f"trimming ends at {state.latency_ms:.4g} ms, above budget_ms={self.budget_ms:g}: no narrower width is "
+                f"faster; raise the budget or start from a faster network"
+            )
+        floor_ms = (1 - self.settings.tolerance) * self.budget_ms
+        near = [proposal for proposal in proposals if proposal.latency_ms >= floor_ms] or proposals
+        if not self.settings.shortlist:
+            return near
+
+        def removed_per_ms(proposal: Proposal) -> float:
+            norms = weights[proposal.width]
+            kept = norms[strongest(norms, proposal.channels)]
+            return float(1 - kept.sum() / norms.sum()) / (state.latency_ms - proposal.latency_ms)
+
+        return sorted(near, key=removed_per_ms)[: self.settings.shortlist]
+
+    def _scored(
+        self, state: _State, proposals: Sequence[Proposal], weights: Importance
+    ) -> tuple[Sequence[_Scored], int]:
+        """Score proposals, best first; only as many as the choice needs are kept, and how many had no score."""
+        best: list[_Scored] = []
+        dropped = 0
+        for proposal in proposals:
+            network = _narrowed(state.network, proposal.arch, weights)
+            accuracy = self.score(network)
+            if math.isfinite(accuracy):
+                best = self._ranked(state, [*best, _Scored(proposal, network, accuracy)])[
+                    : max(1, self.settings.tune_top)
+                ]
+            else:
+                dropped += 1
+        if not best:
+            raise TooManyFailuresError(f"none of {len(proposals)} proposals to trim has a numeric score")
+        return self._ranked(state, [self._tuned(scored) for scored in best]), dropped
+
+    def _ranked(self, state: _State, scored: Sequence[_Scored]) -> list[_Scored]:
+        def merit(one: _Scored) -> float:
+            gained = one.accuracy - state.accuracy
+            if self.settings.rule is Rule.ACCURACY:
+                return gained
+            return gained / (state.latency_ms - one.proposal.latency_ms)
+
+        return sorted(scored, key=merit, reverse=True)
+
+    def _tuned(self, scored: _Scored) -> _Scored:
+        """Train a proposal; it is kept as it was when that gives no better score."""
+        if self.tune is None or not self.settings.tune_top:
+            return scored
+        network = self.tune(copy.deepcopy(scored.network), self.settings.tune_steps)
+        accuracy = self.score(network)
+        return replace(scored, network=network, accuracy=accuracy) if accuracy > scored.accuracy else scored
+
+
+def _narrowest(seed: Arch, settings: TrimSettings) -> list[Arch]:
+    """The network with every width at 1, 2 and 4 grains: fewer channels than a vector holds can be slower."""
+    return [least(seed, grain=steps * settings.grain) for steps in (1, 2, 4)]
+
+
+def _narrowed(network: Network, arch: Arch, weights: Importance) -> Network:
+    """Make the narrower network out of the strongest filters of each width that changes."""
+    keep = {
+        width: strongest(weights[width], channels)
+        for width, channels in arch.widths.items()
+        if channels < network.arch.widths[width]
+    }
+    with torch.no_grad():
+        child = network_of(arch, slice_weights(network.arch, network.tensors(), arch, keep))
+    return child.to(next(network.parameters()).device).eval()

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nas.arch import IMAGE, Kind
+from nas.netadapt import importance, shrink, strongest, trimmable
+from nas.netadapt.trim import _narrowed
+
+
+def masked(network, keep):
+    """Zero every value of the dropped channels where they are made: they then carry nothing to anyone."""
+    flow = {IMAGE: IMAGE}
+    with torch.no_grad():
+        for layer in network.arch.layers:
+            flow[layer.name] = layer.width or flow[layer.inputs[0]]
+            is_squeeze = layer.kind is Kind.SE
+            width = layer.squeeze if is_squeeze else flow[layer.name]
+            if width not in keep or layer.kind not in (Kind.CONV, Kind.LINEAR, Kind.SE):
+                continue
+            keys = ("down.weight", "down.bias") if is_squeeze else ("gamma", "beta", "bias")
+            dropped = torch.ones(network.arch.widths[width], dtype=torch.bool)
+            dropped[keep[width]] = False
+            for name, tensor in network.tensors().items():
+                if name in {f"{layer.name}.{key}" for key in keys}:
+                    tensor[dropped] = 0
+            if layer.kind is Kind.LINEAR:
+                network.tensors()[f"{layer.name}.weight"][dropped] = 0
+    return network
+
+
+@pytest.mark.parametrize("width", ["stem", "s0", "s0.b0.mid", "s0.b1.mid", "s0.b2.mid", "head", "features"])
+def test_a_trimmed_network_equals_the_original_with_the_dropped_channels_masked(network, width):
+    weights = importance(network)
+    child = shrink(network.arch, network.arch, width, 8, grain=8)
+    trimmed = _narrowed(network, child, weights)
+    keep = {
+        name: strongest(weights[name], channels)
+        for name, channels in child.widths.items()
+        if channels < network.arch.widths[name]
+    }
+    x = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        original, expected, found = network(x), None, trimmed(x)
+        expected = masked(network, keep)(x)
+    assert (found - expected).abs().max() <= 1e-5
+    assert (found - original).abs().max() > 1e-3
+
+
+def test_the_strongest_filters_are_kept_in_order(network):
+    weights = importance(network)
+    assert set(weights) == {*trimmable(network.arch), "s0.b0.squeeze", "s0.b2.squeeze", "classes"}
+    kept = strongest(weights["head"], 16)
+    assert kept.tolist() == sorted(kept.tolist())
+    others = [i for i in range(64) if i not in kept.tolist()]
+    assert weights["head"][kept].min() >= weights["head"][others].max()
+
+
+def test_importance_counts_every_layer_of_a_residual_group(network):
+    before = importance(network)["s0"][3]
+    with torch.no_grad():
+        network.tensors()["s0.b2.project.weight"][3] *= 100
+    assert importance(network)["s0"][3] > 10 * before
+
+
+def test_importance_sees_the_batch_norm(network):
+    with torch.no_grad():
+        network.tensors()["head.gamma"][5] = 0
+    assert importance(network)["head"][5] == 0
