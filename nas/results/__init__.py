@@ -1,0 +1,48 @@
+"""What a run leaves behind: its directory, its report, the last screen, the HTML page, TensorBoard curves."""
+
+from nas.results.html import page
+from nas.results.live import progress_reporter
+from nas.results.report import (
+    DataSummary,
+    LayerLatency,
+    MeasuredMs,
+    MoveRow,
+    ParetoRow,
+    Point,
+    RunReport,
+    SearchSummary,
+    SpaceSummary,
+    TableSummary,
+    from_dict,
+    load,
+    save,
+)
+from nas.results.run_dir import RunDir, open_run
+from nas.results.svg import pareto_svg
+from nas.results.tensorboard import run_scalars, write_scalars
+from nas.results.terminal import screen, show
+
+__all__ = [
+    "DataSummary",
+    "LayerLatency",
+    "MeasuredMs",
+    "MoveRow",
+    "ParetoRow",
+    "Point",
+    "RunDir",
+    "RunReport",
+    "SearchSummary",
+    "SpaceSummary",
+    "TableSummary",
+    "from_dict",
+    "load",
+    "open_run",
+    "page",
+    "pareto_svg",
+    "progress_reporter",
+    "run_scalars",
+    "save",
+    "screen",
+    "show",
+    "write_scalars",
+]
