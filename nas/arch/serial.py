@@ -70,8 +70,9 @@ def from_json(text: str, *, where: str = "architecture") -> Arch:
         raise InputError(f"{where}: 'widths' must map names to whole numbers")
     if not isinstance(layers, list) or not isinstance(size_px, int) or isinstance(size_px, bool):
         raise InputError(f"{where}: needs 'layers' (a list) and 'size_px' (a whole number)")
-    arch = Arch(layers=tuple(_layer(item, where) for item in layers), widths=widths, size_px=size_px)
+    read = tuple(_layer(item, where) for item in layers)
     try:
+        arch = Arch(layers=read, widths=widths, size_px=size_px)
         found = digest(arch)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None

@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 import random
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -26,7 +25,7 @@ from nas.space import SearchSpace, largest, smallest, uniform
 from nas.target import Target
 
 POOL = 1500  # random networks that the measured ones are chosen from
-SIGHTINGS = 2  # networks every kernel of the pool is seen in, at least
+SIGHTINGS = 2  # networks that every kernel is seen in, where time allows
 PILOT_ROUNDS = 5
 LEAST_NETWORKS = 24
 SETUP_S = 0.05  # loading and profiling one network, beside its runs
@@ -170,13 +169,23 @@ def _spread(archs: Sequence[Arch], count: int) -> list[Arch]:
 
 
 def _cover(kernels: Sequence[Sequence[Kernel]], known: set[str], *, count: int) -> list[int]:
-    """Networks in which every unknown kernel is seen often enough, then more up to `count`."""
-    seen: Counter[str] = Counter()
-    chosen: list[int] = []
+    """Networks in which every unknown kernel is seen, twice where `count` allows it, then more up to `count`.
+
+    Greedy: each next network shows the most kernels that were not seen often enough.
+    """
+    keys = [key for key in dict.fromkeys(kernel.key for used in kernels for kernel in used) if key not in known]
+    places = {key: i for i, key in enumerate(keys)}
+    shows = np.zeros((len(kernels), len(keys)), dtype=np.int32)
     for i, used in enumerate(kernels):
-        if any(seen[kernel.key] < SIGHTINGS for kernel in used if kernel.key not in known):
-            chosen.append(i)
-            seen.update({kernel.key for kernel in used})
+        shows[i, [places[kernel.key] for kernel in used if kernel.key in places]] = 1
+    chosen: list[int] = []
+    for sighting in range(1, SIGHTINGS + 1):
+        wanted = np.minimum(shows.sum(axis=0), sighting) - shows[chosen].sum(axis=0)
+        while (wanted > 0).any() and (sighting == 1 or len(chosen) < count):
+            gains = shows @ (wanted > 0)
+            gains[chosen] = 0
+            chosen.append(int(gains.argmax()))
+            wanted -= shows[chosen[-1]]
     rest = [i for i in range(len(kernels)) if i not in set(chosen)]
     return chosen + rest[: max(0, count - len(chosen))]
 

@@ -80,6 +80,7 @@ def test_with_widths_refuses(random_arch, changes, says):
         ((Layer(name="s", kind=Kind.SLICE, inputs=(IMAGE,), width="w"),), "channels 0..8 of 4"),
         ((Layer(name="s", kind=Kind.SHUFFLE, inputs=(IMAGE,), groups=3),), "4 channels in 3 groups"),
         ((Layer(name="s", kind=Kind.SE, inputs=(IMAGE,)),), "width '' is 0"),
+        ((Layer(name="s", kind=Kind.AVG_POOL, inputs=(IMAGE,), dilation=2),), "average pools have none"),
         ((Layer(name="s", kind=Kind.ACT, inputs=()),), "has no input"),
     ],
 )
