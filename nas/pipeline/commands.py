@@ -1,0 +1,197 @@
+"""What each command does, over typed settings; every function returns the process's exit code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from nas.arch import IMAGE
+from nas.errors import InputError
+from nas.files import write_whole
+from nas.latency.measure import space_key
+from nas.latency.proof import Proof
+from nas.net import Network
+from nas.pipeline.context import Context, opened, say
+from nas.pipeline.pricing import Pricer, open_pricer
+from nas.pipeline.profiling import profile_lines
+from nas.pipeline.reporting import build_report, in_ms, write_report
+from nas.pipeline.stages import (
+    Budget,
+    budget_of,
+    delivered,
+    evaluator_of,
+    fitted,
+    load_network,
+    prices,
+    searched,
+    tuned,
+)
+from nas.results import RunDir, RunReport, load, page, pareto_svg, progress_reporter, show
+from nas.searcher import SearchResult, extremes
+from nas.settings import Settings
+from nas.training import accuracy
+
+
+def search(settings: Settings) -> int:
+    """Measure, train, search, trim, fine-tune, export, verify, report."""
+    console = Console()
+    with opened(settings, console) as ctx:
+        pricer = prices(ctx)
+        budget = budget_of(ctx, pricer)
+        for note in (f"budget {budget.ms:.4g} ms: {budget.origin}", *pricer.notes, *ctx.dataset.notes):
+            say(console, note)
+        evaluator = evaluator_of(ctx)
+        found = searched(ctx, pricer, budget, evaluator)
+        report = _finish(ctx, pricer, budget, evaluator.network(found.best.arch), found=found)
+    show(report, console)
+    return 0
+
+
+def trim(settings: Settings) -> int:
+    """Trim the network of a finished run to a smaller budget, fine-tune, export, verify, report."""
+    console = Console()
+    if settings.network is None or settings.budget_ms is None:
+        raise InputError("nas.trim needs network=FOLDER, a finished run, and budget_ms=..., the latency to trim to")
+    source = _run_of(settings)
+    with opened(settings, console) as ctx:
+        network = load_network(source.trimmed, source.weights)
+        _require_fit(network, ctx)
+        pricer = prices(ctx)
+        budget = Budget(ms=settings.budget_ms, origin="given", bounds=extremes(ctx.space, pricer))
+        report = _finish(ctx, pricer, budget, network, found=None)
+    show(report, console)
+    return 0
+
+
+def measure(settings: Settings) -> int:
+    """Measure the latency table of a space on this machine and print its proof."""
+    console = Console()
+    dataset = settings.load_data()
+    space = settings.make_space(image_channels=dataset.channels, classes=len(dataset.classes))
+    with progress_reporter(console) as progress:
+        pricer = open_pricer(settings, space, own=None, progress=progress)
+    for line in (*pricer.notes, *_proof_lines(pricer)):
+        say(console, line)
+    return 0
+
+
+def train(settings: Settings) -> int:
+    """Train the supernet of a space and say what its largest network scores."""
+    console = Console()
+    with opened(settings, console) as ctx:
+        evaluator = evaluator_of(ctx)
+        score = evaluator(evaluator.largest)
+    say(
+        console,
+        f"supernet of {ctx.space.name} on {ctx.dataset.name}: its largest network scores {score:.1%} on validation",
+    )
+    return 0
+
+
+def export(settings: Settings) -> int:
+    """Export the weights of a run again, behind the parity gate, and time the file; its report follows."""
+    console = Console()
+    source = _run_of(settings)
+    with opened(settings, console, finished=source) as ctx:
+        network = load_network(source.trimmed, source.weights)
+        _require_fit(network, ctx)
+        source.verification.unlink(missing_ok=True)
+        result = delivered(ctx, prices(ctx), network)
+        measured_ms = in_ms(result.verification.timing)
+        if source.report.exists():
+            write_report(ctx, replace(load(source.report), measured_ms=measured_ms))
+    say(
+        console,
+        f"{source.onnx}: measured {measured_ms.median:.4g} ms [{measured_ms.low:.4g}, {measured_ms.high:.4g}], "
+        f"p90 {measured_ms.p90:.4g}, {measured_ms.runs} runs; "
+        f"logits within {result.parity.max_abs_difference:.1e} of torch",
+    )
+    return 0
+
+
+def report(settings: Settings) -> int:
+    """Show a run's report again and rewrite its page."""
+    run = _run_of(settings)
+    if not run.report.exists():
+        raise InputError(f"{run.path} holds no report.json; finish the run with the command that began it")
+    found = load(run.report)
+    write_whole(run.html, page(found))
+    write_whole(run.pareto, pareto_svg(found))
+    show(found, Console())
+    return 0
+
+
+def profile(settings: Settings) -> int:
+    """Say what a space or a network takes on a target and where the time goes; nothing is trained."""
+    console = Console()
+    dataset = settings.load_data()
+    space = settings.make_space(image_channels=dataset.channels, classes=len(dataset.classes))
+    with progress_reporter(console) as progress:
+        pricer = open_pricer(settings, space, own=None, progress=progress)
+        lines = profile_lines(settings, space, pricer)
+    for line in (*pricer.notes, *lines):
+        say(console, line)
+    return 0
+
+
+def _finish(ctx: Context, pricer: Pricer, budget: Budget, network: Network, *, found: SearchResult | None) -> RunReport:
+    """From a trained network to its report."""
+    trimmed = fitted(ctx, pricer, budget.ms, network)
+    trained = tuned(ctx, trimmed.network)
+    handed = delivered(ctx, pricer, trained)
+    with ctx.run.timed("report", ctx.progress):
+        test_accuracy, validation_accuracy = (
+            accuracy(trained, split, ctx.dataset) for split in (ctx.dataset.test, ctx.dataset.val)
+        )
+    result = build_report(
+        ctx,
+        pricer=pricer,
+        budget=budget,
+        arch=trained.arch,
+        test_accuracy=test_accuracy,
+        validation_accuracy=validation_accuracy,
+        delivered=handed,
+        moves=trimmed.moves,
+        margin=trimmed.margin,
+        found=found,
+    )
+    write_report(ctx, result)
+    return result
+
+
+def _require_fit(network: Network, ctx: Context) -> None:
+    """Refuse a network made for other data."""
+    made_for = (network.arch.widths[IMAGE], network.arch.classes)
+    here = (ctx.dataset.channels, len(ctx.dataset.classes))
+    if made_for != here:
+        raise InputError(
+            f"network={ctx.settings.network} reads {made_for[0]} channels and tells {made_for[1]} classes apart, "
+            f"{ctx.dataset.name} has {here[0]} and {here[1]}; give the data it was trained on"
+        )
+
+
+def _run_of(settings: Settings) -> RunDir:
+    """The run that `network` names, or the one these settings belong to."""
+    path = Path(settings.network) if settings.network else settings.runs_dir / settings.name
+    if not path.is_dir():
+        raise InputError(f"no run at {path}; give network=FOLDER, the folder of a finished run")
+    return RunDir(path=path)
+
+
+def _proof_lines(pricer: Pricer) -> list[str]:
+    table, calibration = pricer.table, pricer.table.calibrations.get(space_key(pricer.space))
+    lines = [
+        f"{pricer.path}: {len(table.rows)} rows of {table.host.cpu}, {table.host.runtime} {table.host.runtime_version}"
+    ]
+    return lines + _comparison(calibration.proof) if calibration else lines
+
+
+def _comparison(proof: Proof) -> list[str]:
+    return [
+        f"predicted against measured on {proof.networks} held-out networks:",
+        f"  error mean {proof.mape_pct:.2f} %, largest {proof.max_pct:.1f} %",
+        f"  within 2 / 5 / 10 %: {proof.within_2_pct:.0f} / {proof.within_5_pct:.0f} / {proof.within_10_pct:.0f} %",
+        f"  Kendall {proof.kendall:.3f}; the measurements' own split-half noise {proof.noise_pct:.2f} %",
+    ]

@@ -1,0 +1,89 @@
+"""What the stages of a run share: settings, data, space, prices and where to report progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from rich.console import Console
+
+from nas.data import Dataset
+from nas.errors import DeviceError
+from nas.progress import Progress
+from nas.results import RunDir, open_run, progress_reporter
+from nas.settings import Settings
+from nas.space import SearchSpace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """One run at work.
+
+    Attributes:
+        device: What trains, `cpu` or `cuda`.
+    """
+
+    settings: Settings
+    run: RunDir
+    dataset: Dataset
+    space: SearchSpace
+    device: str
+    console: Console
+    progress: Progress
+
+
+@contextmanager
+def opened(settings: Settings, console: Console, *, finished: RunDir | None = None) -> Iterator[Context]:
+    """Load the data, make the space, open the run directory and show progress until the block ends.
+
+    Args:
+        settings: What was asked for.
+        console: Where progress is shown.
+        finished: A run to work in again; None: the run of these settings.
+
+    Raises:
+        InputError: The data or the run directory cannot be used.
+        DeviceError: `device=cuda` without a CUDA device.
+    """
+    device = training_device(settings)
+    dataset = settings.load_data()
+    space = settings.make_space(image_channels=dataset.channels, classes=len(dataset.classes))
+    with (
+        _reopened(finished) if finished else open_run(settings.runs_dir, settings.name, settings.composed) as run,
+        progress_reporter(console) as progress,
+    ):
+        yield Context(
+            settings=settings,
+            run=run,
+            dataset=dataset,
+            space=space,
+            device=device,
+            console=console,
+            progress=progress,
+        )
+
+
+@contextmanager
+def _reopened(run: RunDir) -> Iterator[RunDir]:
+    with run.locked():
+        yield run
+
+
+def training_device(settings: Settings) -> str:
+    """What trains.
+
+    Raises:
+        DeviceError: `device=cuda` without a CUDA device.
+    """
+    if settings.device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("device=cuda: torch finds no CUDA device; choose device=cpu, or install torch for CUDA")
+    return settings.device
+
+
+def say(console: Console, line: str) -> None:
+    """Print one plain line."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)

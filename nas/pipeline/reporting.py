@@ -1,0 +1,213 @@
+"""The report of a run, put together from what its stages returned."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from nas.arch import Arch, cost
+from nas.files import write_whole
+from nas.latency.measure import space_key
+from nas.latency.table import LatencyTable
+from nas.latency.timing import Timing
+from nas.netadapt import Move
+from nas.pipeline.context import Context
+from nas.pipeline.pricing import Pricer
+from nas.pipeline.stages import Budget, Delivered
+from nas.results import (
+    DataSummary,
+    LayerLatency,
+    MeasuredMs,
+    MoveRow,
+    ParetoRow,
+    Point,
+    RunReport,
+    SearchSummary,
+    SpaceSummary,
+    TableSummary,
+    page,
+    pareto_svg,
+    run_scalars,
+    save,
+    write_scalars,
+)
+from nas.searcher import SearchResult
+from nas.space import SearchSpace
+
+STEADY_DRIFT = 0.05
+_NOT_KEPT = ("name", "network", "budget_ms")  # keys that the next commands give themselves
+
+
+def build_report(
+    ctx: Context,
+    *,
+    pricer: Pricer,
+    budget: Budget,
+    arch: Arch,
+    test_accuracy: float,
+    validation_accuracy: float,
+    delivered: Delivered,
+    moves: Sequence[Move],
+    margin: float,
+    found: SearchResult | None,
+) -> RunReport:
+    """Everything a run found, as one value.
+
+    Args:
+        ctx: The run.
+        pricer: Its prices.
+        budget: Its budget.
+        arch: The network handed over.
+        test_accuracy: Its top-1 share on the test split.
+        validation_accuracy: The same on the validation split.
+        delivered: The exported file's parity and latency.
+        moves: How it was trimmed.
+        margin: Share of the budget that predictions had to leave.
+        found: What the search evaluated; None where there was no search.
+    """
+    costs = cost(arch)
+    return RunReport(
+        name=ctx.run.path.name,
+        budget_ms=budget.ms,
+        budget_origin=budget.origin,
+        measured_ms=in_ms(delivered.verification.timing),
+        predicted_ms=pricer(arch),
+        test_accuracy=test_accuracy,
+        validation_accuracy=validation_accuracy,
+        params=costs.params,
+        macs=costs.macs,
+        target=ctx.settings.target,
+        host=pricer.table.host,
+        seed=ctx.settings.seed,
+        files=_files(ctx),
+        seconds=ctx.run.seconds(),
+        table=_table(pricer.table, pricer.path, ctx.space),
+        space=SpaceSummary(
+            name=ctx.space.name,
+            fastest_ms=budget.bounds.fastest.latency_ms,
+            slowest_ms=budget.bounds.slowest.latency_ms,
+        ),
+        data=DataSummary(
+            name=ctx.dataset.name,
+            classes=ctx.dataset.classes,
+            mean=ctx.dataset.mean,
+            std=ctx.dataset.std,
+            train_images=len(ctx.dataset.train),
+            validation_images=len(ctx.dataset.val),
+            test_images=len(ctx.dataset.test),
+        ),
+        search=SearchSummary(
+            trials=len(found.trials) if found else 0, inherited_accuracy=found.best.accuracy if found else 0.0
+        ),
+        trim=tuple(MoveRow(**asdict(move)) for move in moves),
+        pareto=_pareto(found, moves),
+        evaluated=tuple(Point(latency_ms=t.latency_ms, accuracy=t.accuracy) for t in found.trials) if found else (),
+        layers=tuple(
+            LayerLatency(layer=share.layer, kernel=share.kernel, ms=share.ms) for share in pricer.breakdown(arch)
+        ),
+        next=_next(ctx, budget),
+        notes=(*pricer.notes, *ctx.dataset.notes, *_notes(budget, delivered, margin)),
+    )
+
+
+def in_ms(timing: Timing) -> MeasuredMs:
+    """A timing as reports hold it."""
+    return MeasuredMs(
+        median=timing.median_us / 1000,
+        low=timing.low_us / 1000,
+        high=timing.high_us / 1000,
+        p90=timing.p90_us / 1000,
+        runs=timing.runs,
+    )
+
+
+def write_report(ctx: Context, report: RunReport) -> None:
+    """Write the report's files: JSON last, for a reader that waits for it."""
+    write_whole(ctx.run.html, page(report))
+    write_whole(ctx.run.pareto, pareto_svg(report))
+    write_scalars(ctx.run.tensorboard, run_scalars(report))
+    save(report, ctx.run.report)
+
+
+def _files(ctx: Context) -> dict[str, str]:
+    run = ctx.run
+    files = {
+        "onnx": run.onnx,
+        "weights": run.weights,
+        "arch": run.trimmed,
+        "report": run.html,
+        "report_json": run.report,
+        "pareto": run.pareto,
+        "trials": run.trials,
+        "table": run.table,
+        "tensorboard": run.tensorboard,
+    }
+    written_last = {run.html, run.report, run.pareto, run.tensorboard}
+    return {name: str(path) for name, path in files.items() if path in written_last or path.exists()}
+
+
+def _table(table: LatencyTable, path: Path, space: SearchSpace) -> TableSummary:
+    calibration = table.calibrations.get(space_key(space))
+    proof = calibration.proof if calibration else None
+    return TableSummary(
+        path=str(path),
+        hash=table.hash,
+        rows=len(table.rows),
+        heldout_networks=proof.networks if proof else 0,
+        mean_error_pct=proof.mape_pct if proof else None,
+        max_error_pct=proof.max_pct if proof else None,
+        notes=(f"measured {table.measured_on} in {table.seconds:.0f} s, statistic {table.statistic}",),
+    )
+
+
+def _pareto(found: SearchResult | None, moves: Sequence[Move]) -> tuple[ParetoRow, ...]:
+    if found is None:
+        return ()
+    rows, fate = [], "found; then trimmed and trained" if moves else "found; then trained"
+    for candidate in found.pareto:
+        costs, winner = cost(candidate.arch), candidate == found.best
+        rows.append(
+            ParetoRow(
+                latency_ms=candidate.latency_ms,
+                accuracy=candidate.accuracy,
+                params=costs.params,
+                macs=costs.macs,
+                note=fate if winner else "",
+                winner=winner,
+            )
+        )
+    return tuple(rows)
+
+
+def _notes(budget: Budget, delivered: Delivered, margin: float) -> list[str]:
+    parity, verification = delivered.parity, delivered.verification
+    difference, agreement = f"{parity.max_abs_difference:.1e}", f"{parity.top1_agreement:.2%}"
+    notes = [
+        f"budget {budget.ms:.4g} ms: {budget.origin}",
+        f"predictions were held {margin:.1%} below the budget, for the table's own error",
+        f"ONNX against torch on {parity.images:,} images: logits within {difference}, {agreement} of the classes agree",
+    ]
+    if abs(verification.drift - 1) > STEADY_DRIFT:
+        notes.append(
+            f"anchor networks ran at {verification.drift:.2f} of their predicted time beside the winner: the machine "
+            f"is not in the state the table was measured in; measure again, or close other programs"
+        )
+    return notes
+
+
+def _next(ctx: Context, budget: Budget) -> tuple[str, ...]:
+    network, logs = f"network={ctx.run.path}", ctx.run.tensorboard
+    return (
+        _command(ctx, "trim", network, f"budget_ms={0.8 * budget.ms:.3g}"),
+        _command(ctx, "search", "-m", f"budget_ms={0.7 * budget.ms:.3g},{1.4 * budget.ms:.3g}"),
+        _command(ctx, "profile", network),
+        shlex.join(("tensorboard", "--logdir", str(logs))),
+    )
+
+
+def _command(ctx: Context, name: str, *arguments: str) -> str:
+    """A command to copy, on the same data and space as the run's own."""
+    kept = [text for text in ctx.settings.overrides if text.split("=")[0].lstrip("+") not in _NOT_KEPT]
+    return shlex.join(("python", "-m", f"nas.{name}", *kept, *arguments))

@@ -1,0 +1,307 @@
+"""The stages of a run. Each leaves a file in the run directory and, called again, starts from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import onnx
+import safetensors.torch
+import torch
+
+from nas.accuracy import SupernetEvaluator, ValidationScore
+from nas.arch import Arch, from_json, to_json
+from nas.convert import build
+from nas.data import Dataset, to_input
+from nas.deploy import Parity, Verification, export_onnx, verify
+from nas.errors import InfeasibleError, InputError
+from nas.files import exclusive, read_json, read_text, write_json, write_whole
+from nas.latency.measure import space_key
+from nas.latency.runtimes import make_runtime
+from nas.net import Network, network_of
+from nas.netadapt import Move, trim
+from nas.pipeline.context import Context
+from nas.pipeline.pricing import Pricer, open_pricer, require_rows
+from nas.progress import silent
+from nas.searcher import Extremes, SearchResult, extremes, search, trials_csv
+from nas.space import uniform
+from nas.training import fine_tune, train_supernet
+
+ANCHORS = 5  # networks timed beside the winner
+PARITY_IMAGES = 1000
+FITTINGS = 4  # times the trimming may be repeated with a wider margin
+SAFETY = 0.005  # share of the budget left over when the margin is widened
+METADATA = {"producer": "underbudget"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """The budget, where it comes from, and the ends of the space."""
+
+    ms: float
+    origin: str
+    bounds: Extremes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fitted:
+    """A network trimmed until it was measured within the budget.
+
+    Attributes:
+        margin: Share of the budget that predictions had to leave.
+    """
+
+    network: Network
+    moves: tuple[Move, ...]
+    margin: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivered:
+    """The exported file: how it compares with the network and what it takes on the target."""
+
+    parity: Parity
+    verification: Verification
+
+
+def prices(ctx: Context) -> Pricer:
+    """Stage `table`: the run's latency table, measured where there is none."""
+    with ctx.run.timed("table", ctx.progress) as progress:
+        pricer = open_pricer(ctx.settings, ctx.space, own=ctx.run.table, progress=progress)
+        rng = random.Random(ctx.settings.seed)
+        require_rows(pricer, [ctx.space.build(uniform(rng)) for _ in range(ANCHORS)])
+        return pricer
+
+
+def budget_of(ctx: Context, pricer: Pricer) -> Budget:
+    """The run's budget, checked against the fastest network before anything is trained.
+
+    Raises:
+        InfeasibleError: No network fits; the text names the fastest and where its time goes.
+    """
+    bounds = extremes(ctx.space, pricer)
+    fastest_ms, slowest_ms = bounds.fastest.latency_ms, bounds.slowest.latency_ms
+    wanted = ctx.settings.budget_ms
+    if wanted is None:
+        ms = math.sqrt(fastest_ms * slowest_ms)
+        origin = f"geometric mean of the space's fastest ({fastest_ms:.4g} ms) and slowest ({slowest_ms:.4g} ms)"
+        return Budget(ms=ms, origin=origin, bounds=bounds)
+    if wanted < fastest_ms:
+        shares = sorted(pricer.breakdown(bounds.fastest.arch), key=lambda share: -share.ms)[:3]
+        parts = ", ".join(f"{share.layer} {share.ms / fastest_ms:.0%}" for share in shares)
+        raise InfeasibleError(
+            f"budget_ms={wanted:g} cannot be met: the fastest network of {ctx.space.name} takes {fastest_ms:.4g} ms "
+            f"on {ctx.settings.target.name} (most in {parts}); raise budget_ms or choose a space with smaller options"
+        )
+    return Budget(ms=wanted, origin="given", bounds=bounds)
+
+
+def evaluator_of(ctx: Context) -> SupernetEvaluator:
+    """Stage `supernet`: trained once and shared by every run that asks for the same."""
+    folder = ctx.settings.runs_dir / ".cache" / f"supernet-{_supernet_key(ctx)}"
+    with exclusive(folder / ".lock"), ctx.run.timed("supernet", ctx.progress) as progress:
+        supernet = train_supernet(
+            ctx.space,
+            ctx.dataset,
+            ctx.settings.accuracy.recipe,
+            seed=ctx.settings.seed,
+            device=ctx.device,
+            checkpoint=folder / "supernet.safetensors",
+            progress=progress,
+        )
+    images = ctx.settings.accuracy.recalibration_images
+    return SupernetEvaluator(supernet, ctx.dataset, images=images, seed=ctx.settings.seed)
+
+
+def searched(ctx: Context, pricer: Pricer, budget: Budget, evaluator: SupernetEvaluator) -> SearchResult:
+    """Stage `search`: the study, and the architecture it found."""
+    settings = ctx.settings.searcher
+    with ctx.run.timed("search", ctx.progress) as progress:
+        result = search(
+            ctx.space,
+            evaluator,
+            pricer,
+            budget_ms=budget.ms,
+            trials=settings.trials,
+            seed=ctx.settings.seed,
+            sampler=settings.sampler,
+            storage=ctx.run.journal,
+            slack=settings.slack,
+            fingerprint=f"supernet {_supernet_key(ctx)}, table scale {pricer.model.scale:.6g}",
+            bounds=budget.bounds,
+            progress=progress,
+        )
+        write_whole(ctx.run.trials, trials_csv(result.trials))
+        write_whole(ctx.run.arch, to_json(result.best.arch))
+    return result
+
+
+def fitted(ctx: Context, pricer: Pricer, budget_ms: float, network: Network) -> Fitted:
+    """Stage `trim`: narrow the network until it is not only predicted but measured within the budget.
+
+    The margin between predicted latency and budget starts at the table's own held-out error. When the trimmed network
+    is measured above the budget all the same, the margin is widened by what was missing, and trimming goes on; a
+    network that cannot be narrowed so far is kept, and the report says by how much it fails.
+    """
+    calibration = pricer.table.calibrations.get(space_key(ctx.space))
+    margin = calibration.proof.mape_pct / 100 if calibration else 0.0
+    score = ValidationScore(ctx.dataset, device=ctx.device, images=ctx.settings.accuracy.recalibration_images)
+    moves: tuple[Move, ...] = ()
+    with ctx.run.timed("trim", ctx.progress) as progress:
+        for attempt in range(FITTINGS):
+            folder = ctx.run.trim / str(attempt)
+            try:
+                result = trim(
+                    network,
+                    pricer,
+                    budget_ms=budget_ms * (1 - margin),
+                    settings=ctx.settings.netadapt,
+                    score=score,
+                    prepare=pricer.prepare,
+                    folder=folder,
+                    progress=progress,
+                )
+            except InfeasibleError:
+                if attempt == 0:
+                    raise
+                break
+            network, moves = result.network, moves + result.moves
+            high_ms = _timed(ctx, pricer, network.arch, folder / "timing.json").timing.high_us / 1000
+            if high_ms <= budget_ms:
+                break
+            margin = 1 - (1 - SAFETY) * pricer(network.arch) / high_ms
+        write_whole(ctx.run.trimmed, to_json(network.arch))
+    return Fitted(network=network, moves=moves, margin=margin)
+
+
+def tuned(ctx: Context, network: Network) -> Network:
+    """Stage `finetune`: train the trimmed network; its weights are the run's result."""
+    if ctx.run.weights.exists():
+        return load_network(ctx.run.trimmed, ctx.run.weights)
+    checkpoint = ctx.run.path / "finetune.safetensors"
+    with ctx.run.timed("finetune", ctx.progress) as progress:
+        trained = fine_tune(
+            network,
+            ctx.dataset,
+            ctx.settings.finetune,
+            seed=ctx.settings.seed,
+            device=ctx.device,
+            checkpoint=checkpoint,
+            progress=progress,
+        )
+    trained = trained.to("cpu").eval()
+    ctx.run.verification.unlink(missing_ok=True)  # of older weights
+    save_weights(ctx.run.weights, trained)
+    checkpoint.unlink(missing_ok=True)
+    return trained
+
+
+def delivered(ctx: Context, pricer: Pricer, network: Network) -> Delivered:
+    """Stages `export` and `verify`: the ONNX file behind its parity gate, timed on the target."""
+    if ctx.run.verification.exists() and ctx.run.onnx.exists():
+        return build(Delivered, read_json(ctx.run.verification), str(ctx.run.verification))
+    predicted_ms = pricer(network.arch)
+    metadata = onnx_metadata(network.arch, ctx.dataset, pricer, predicted_ms)
+    with ctx.run.timed("export", ctx.progress):
+        parity = export_onnx(
+            network,
+            ctx.run.onnx,
+            runtime=make_runtime(ctx.settings.target),
+            images=to_input(
+                torch.from_numpy(ctx.dataset.test.images[:PARITY_IMAGES]), ctx.dataset, size_px=network.arch.size_px
+            )
+            .contiguous()
+            .numpy(),
+            batch=ctx.settings.target.batch,
+            metadata=metadata,
+        )
+    verification = _timed(ctx, pricer, ctx.run.onnx, None)
+    _annotate(ctx.run.onnx, {**metadata, "measured_ms": f"{verification.timing.median_us / 1000:.6g}"})
+    result = Delivered(parity=parity, verification=verification)
+    write_json(ctx.run.verification, asdict(result))
+    return result
+
+
+def onnx_metadata(arch: Arch, dataset: Dataset, pricer: Pricer, predicted_ms: float) -> dict[str, str]:
+    """What the exported file says about itself."""
+    return {
+        **METADATA,
+        "arch": to_json(arch),
+        "table": pricer.table.hash,
+        "target": pricer.table.target.name,
+        "host": json.dumps(asdict(pricer.table.host)),
+        "predicted_ms": f"{predicted_ms:.6g}",
+        "classes": json.dumps(dataset.classes),
+        "mean": json.dumps(dataset.mean),
+        "std": json.dumps(dataset.std),
+        "normalisation": "(x / 255 - mean) / std, channels first",
+    }
+
+
+def save_weights(path: Path, network: Network) -> Path:
+    """Write a network's tensors as safetensors, its architecture in the metadata."""
+    tensors = {name: tensor.detach().contiguous() for name, tensor in network.tensors().items()}
+    return write_whole(path, safetensors.torch.save(tensors, {"arch": to_json(network.arch)}))
+
+
+def load_network(arch: Path, weights: Path) -> Network:
+    """Read a network back.
+
+    Raises:
+        InputError: A file is missing or damaged, or the weights are another network's.
+    """
+    for path in (arch, weights):
+        if not path.exists():
+            raise InputError(f"{path} does not exist; finish the run with the command that began it")
+    read = from_json(read_text(arch), where=str(arch))
+    try:
+        tensors = safetensors.torch.load_file(weights)
+        expected = {name: tensor.shape for name, tensor in Network(read).tensors().items()}
+        wrong = [name for name, shape in expected.items() if name not in tensors or tensors[name].shape != shape]
+    except (OSError, safetensors.SafetensorError) as error:
+        raise InputError(f"cannot read {weights}: {error}; delete it to have it trained again") from None
+    if wrong or set(tensors) - set(expected):
+        name = wrong[0] if wrong else min(set(tensors) - set(expected))
+        raise InputError(f"{weights}: '{name}' does not fit {arch}; were they made by different runs?")
+    return network_of(read, tensors).eval()
+
+
+def _timed(ctx: Context, pricer: Pricer, subject: Arch | Path, kept: Path | None) -> Verification:
+    """Time a network on the target; a result that was kept is not measured again."""
+    if kept is not None and kept.exists():
+        return build(Verification, read_json(kept), str(kept))
+    rng = random.Random(f"anchors {ctx.settings.seed}")
+    with ctx.run.timed("verify", ctx.progress):
+        verification = verify(
+            ctx.settings.target,
+            subject,
+            anchors=[ctx.space.build(uniform(rng)) for _ in range(ANCHORS)],
+            predict_ms=pricer,
+            progress=silent,
+        )
+    if kept is not None:
+        write_json(kept, asdict(verification))
+    return verification
+
+
+def _supernet_key(ctx: Context) -> str:
+    """Identifies everything that a supernet's weights depend on."""
+    data = ctx.dataset
+    parts = {
+        "space": ctx.settings.composed["space"],
+        "recipe": asdict(ctx.settings.accuracy.recipe),
+        "data": [data.name, len(data.train), data.size_px, data.classes, data.mean, data.std],
+        "seed": ctx.settings.seed,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def _annotate(path: Path, metadata: Mapping[str, str]) -> None:
+    model = onnx.load(str(path))
+    onnx.helper.set_model_props(model, dict(metadata))
+    write_whole(path, model.SerializeToString())
