@@ -19,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from nas.latency.session import measure_networks
 from nas.net import Network
 from nas.progress import silent
 from nas.target import Target
-from nas.training import SUPERNET, accuracy, fine_tune
+from nas.training import Recipe, accuracy, fine_tune
 from search_spaces.mobilenet_v3 import mobilenet_v3_small
 
 TARGET = Target(name="intel_cpu", runtime="onnxruntime", vendor="GenuineIntel")
@@ -86,10 +85,10 @@ def rival(winner: dict[str, Any], train_s: float) -> dict[str, Any]:
     arch, width = scaled_to(winner["measured_ms"]["median"])
     network = Network(arch, seed=0)
     begin = time.monotonic()
-    fine_tune(network, data, replace(SUPERNET, epochs=1), seed=0)
+    fine_tune(network, data, Recipe(epochs=1), seed=0)
     epochs = max(1, int(train_s / (time.monotonic() - begin)))
     begin = time.monotonic()
-    trained = fine_tune(network, data, replace(SUPERNET, epochs=epochs), seed=0)
+    trained = fine_tune(network, data, Recipe(epochs=epochs), seed=0)
     seconds = time.monotonic() - begin
     timing = verify(TARGET, arch, anchors=[], predict_ms=lambda _: 0.0, progress=silent).timing
     return {
