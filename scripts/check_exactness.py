@@ -68,7 +68,7 @@ def counted_macs(network: torch.nn.Module, x: torch.Tensor) -> int:
     """Multiply-accumulates of one image by torch's own counter."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(x)
-    return counter.get_total_flops() // 2
+    return int(counter.get_total_flops()) // 2
 
 
 def main() -> None:

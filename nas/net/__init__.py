@@ -5,6 +5,7 @@ from nas.net.modules import Network, Supernet, network_of, slice_network
 from nas.net.norm import Collector, Norm, Stats, batch_statistics, given
 from nas.net.run import run
 from nas.net.slicing import slice_weights
+from nas.net.storage import load_network, save_network
 from nas.net.tensors import parameter_shapes, statistic_shapes
 
 __all__ = [
@@ -16,9 +17,11 @@ __all__ = [
     "batch_statistics",
     "fold",
     "given",
+    "load_network",
     "network_of",
     "parameter_shapes",
     "run",
+    "save_network",
     "slice_network",
     "slice_weights",
     "statistic_shapes",

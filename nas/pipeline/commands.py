@@ -12,7 +12,7 @@ from nas.errors import InputError
 from nas.files import write_whole
 from nas.latency.measure import space_key
 from nas.latency.proof import Proof
-from nas.net import Network
+from nas.net import Network, load_network
 from nas.pipeline.context import Context, opened, say
 from nas.pipeline.pricing import Pricer, open_pricer
 from nas.pipeline.profiling import profile_lines
@@ -23,7 +23,6 @@ from nas.pipeline.stages import (
     delivered,
     evaluator_of,
     fitted,
-    load_network,
     prices,
     searched,
     tuned,

@@ -11,19 +11,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import onnx
-import safetensors.torch
 import torch
 
 from nas.accuracy import SupernetEvaluator, ValidationScore
-from nas.arch import Arch, from_json, to_json
+from nas.arch import Arch, to_json
 from nas.convert import build
 from nas.data import Dataset, to_input
 from nas.deploy import Parity, Verification, export_onnx, verify
-from nas.errors import InfeasibleError, InputError
-from nas.files import exclusive, read_json, read_text, write_json, write_whole
+from nas.errors import InfeasibleError
+from nas.files import exclusive, read_json, write_json, write_whole
 from nas.latency.measure import space_key
 from nas.latency.runtimes import make_runtime
-from nas.net import Network, network_of
+from nas.net import Network, load_network, save_network
 from nas.netadapt import Move, trim
 from nas.pipeline.context import Context
 from nas.pipeline.pricing import Pricer, open_pricer, require_rows
@@ -196,7 +195,7 @@ def tuned(ctx: Context, network: Network) -> Network:
         )
     trained = trained.to("cpu").eval()
     ctx.run.verification.unlink(missing_ok=True)  # of older weights
-    save_weights(ctx.run.weights, trained)
+    save_network(ctx.run.weights, trained)
     checkpoint.unlink(missing_ok=True)
     return trained
 
@@ -241,34 +240,6 @@ def onnx_metadata(arch: Arch, dataset: Dataset, pricer: Pricer, predicted_ms: fl
         "std": json.dumps(dataset.std),
         "normalisation": "(x / 255 - mean) / std, channels first",
     }
-
-
-def save_weights(path: Path, network: Network) -> Path:
-    """Write a network's tensors as safetensors, its architecture in the metadata."""
-    tensors = {name: tensor.detach().contiguous() for name, tensor in network.tensors().items()}
-    return write_whole(path, safetensors.torch.save(tensors, {"arch": to_json(network.arch)}))
-
-
-def load_network(arch: Path, weights: Path) -> Network:
-    """Read a network back.
-
-    Raises:
-        InputError: A file is missing or damaged, or the weights are another network's.
-    """
-    for path in (arch, weights):
-        if not path.exists():
-            raise InputError(f"{path} does not exist; finish the run with the command that began it")
-    read = from_json(read_text(arch), where=str(arch))
-    try:
-        tensors = safetensors.torch.load_file(weights)
-        expected = {name: tensor.shape for name, tensor in Network(read).tensors().items()}
-        wrong = [name for name, shape in expected.items() if name not in tensors or tensors[name].shape != shape]
-    except (OSError, safetensors.SafetensorError) as error:
-        raise InputError(f"cannot read {weights}: {error}; delete it to have it trained again") from None
-    if wrong or set(tensors) - set(expected):
-        name = wrong[0] if wrong else min(set(tensors) - set(expected))
-        raise InputError(f"{weights}: '{name}' does not fit {arch}; were they made by different runs?")
-    return network_of(read, tensors).eval()
 
 
 def _timed(ctx: Context, pricer: Pricer, subject: Arch | Path, kept: Path | None) -> Verification:

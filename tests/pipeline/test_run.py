@@ -19,7 +19,7 @@ import torch
 from nas import cli
 from nas.arch import from_json
 from nas.data import load_folder, to_input
-from nas.pipeline.stages import load_network
+from nas.net import load_network
 
 FILES = """
     config.json table.json study.journal trials.csv arch.json trim trimmed.json weights.safetensors model.onnx
