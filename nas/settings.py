@@ -87,6 +87,7 @@ class Settings:
         name: Folder of the run under `runs_dir`.
         network: A run folder, an architecture's file or a name in `networks`; None: what the command searches itself.
         device: What trains.
+        threads: Of training on the CPU; None: half of the cores, at most 4.
         tables_dir: Where tables measured here are kept.
         table: A table to use as it is, measured here or elsewhere; None: this machine's, measured when there is none.
         allow_mismatch: Whether a table of another host may be used.
@@ -108,6 +109,7 @@ class Settings:
     seed: int
     network: str | None
     device: Literal["auto", "cpu", "cuda"]
+    threads: int | None
     runs_dir: Path
     tables_dir: Path
     table: Path | None
@@ -118,5 +120,7 @@ class Settings:
     def __post_init__(self) -> None:
         if self.budget_ms is not None and self.budget_ms <= 0:
             raise InputError(f"budget_ms = {self.budget_ms:g}: must be above 0 milliseconds")
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"threads = {self.threads}: must be at least 1")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed = {self.seed}: must lie between 0 and {2**32 - 1}")

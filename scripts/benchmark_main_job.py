@@ -22,12 +22,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from nas.arch import Arch, cost
 from nas.data import load_fashion_mnist
 from nas.deploy import verify
 from nas.latency.runtimes import make_runtime
 from nas.latency.session import measure_networks
 from nas.net import Network
+from nas.pipeline.context import default_threads
 from nas.progress import silent
 from nas.target import Target
 from nas.training import Recipe, accuracy, fine_tune
@@ -84,6 +87,7 @@ def rival(winner: dict[str, Any], train_s: float) -> dict[str, Any]:
     data = load_fashion_mnist()
     arch, width = scaled_to(winner["measured_ms"]["median"])
     network = Network(arch, seed=0)
+    torch.set_num_threads(default_threads())
     begin = time.monotonic()
     fine_tune(network, data, Recipe(epochs=1), seed=0)
     epochs = max(1, int(train_s / (time.monotonic() - begin)))
