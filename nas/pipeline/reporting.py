@@ -37,7 +37,7 @@ from nas.searcher import SearchResult
 from nas.space import SearchSpace
 
 STEADY_DRIFT = 0.05
-_NOT_KEPT = ("name", "network", "budget_ms")  # keys that the next commands give themselves
+_NOT_KEPT = ("name", "network", "budget_ms", "budgets")  # keys that the next commands give themselves
 
 
 def build_report(
