@@ -92,7 +92,8 @@ def measure_space(
     pool_kernels = [runtime.kernels(arch) for arch in pool]
     affordable = _affordable(pool, target, plan, progress)
     chosen = _cover(pool_kernels, set(known.rows) if known else set(), count=min(plan.networks, affordable))
-    unseen = [arch for i, arch in enumerate(pool) if i not in set(chosen)]
+    taken = set(chosen)
+    unseen = [arch for i, arch in enumerate(pool) if i not in taken]
     checks = _spread(unseen or pool, plan.anchors + plan.heldout)  # a space may be too small to hold networks back
     archs = [pool[i] for i in chosen] + checks
     measured = _measure(archs, len(chosen), target, plan, seed=seed, progress=progress)
@@ -186,7 +187,8 @@ def _cover(kernels: Sequence[Sequence[Kernel]], known: set[str], *, count: int) 
             gains[chosen] = 0
             chosen.append(int(gains.argmax()))
             wanted -= shows[chosen[-1]]
-    rest = [i for i in range(len(kernels)) if i not in set(chosen)]
+    taken = set(chosen)
+    rest = [i for i in range(len(kernels)) if i not in taken]
     return chosen + rest[: max(0, count - len(chosen))]
 
 

@@ -52,7 +52,8 @@ class LatencyModel:
         Raises:
             InputError: As for `arch_ms`.
         """
-        missing = self.missing([arch])
+        kernels = self.kernels(arch)
+        missing = self.table.missing(kernel.key for kernel in kernels)
         if missing:
             raise InputError(
                 f"the table of {self.table.target.name} has no row for '{missing[0]}'"
@@ -61,5 +62,5 @@ class LatencyModel:
             )
         return tuple(
             Share(layer=kernel.layers[0], kernel=kernel.key, ms=self.scale * self.table.rows[kernel.key].us / 1000)
-            for kernel in self.kernels(arch)
+            for kernel in kernels
         )
