@@ -26,7 +26,7 @@ from search_spaces.mobilenet_v3 import MobileNetV3Space, mobilenet_v3_large, mob
 _BY_NAME = ("space", "data")  # groups whose `kind` names code
 _FILLED = ("make_space", "load_data", "networks", "composed", "overrides")  # fields of `Settings` that no key fills
 _KEYS = (*_BY_NAME, *(field.name for field in fields(Settings) if field.name not in _FILLED))
-_PLACES = ("name", "runs_dir", "tables_dir", "device", "threads")  # where it runs, not what comes out
+_PLACES = ("name", "runs_dir", "tables_dir", "device", "threads", "storage", "workers")  # where it runs, not what
 
 
 class Source(Protocol):

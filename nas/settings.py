@@ -84,6 +84,9 @@ class Settings:
         networks: Hand-designed networks by name.
         latency: How much is measured for a table.
         budget_ms: Median milliseconds the network may take; None: geometric mean of the space's extremes.
+        budgets: Budgets of `nas.sweep`, ms.
+        storage: Where the study is kept: a file, an RDB URL or `grpc://host:port`; None: in the run's folder.
+        workers: Processes that evaluate networks.
         name: Folder of the run under `runs_dir`.
         network: A run folder, an architecture's file or a name in `networks`; None: what the command searches itself.
         device: What trains.
@@ -105,6 +108,9 @@ class Settings:
     netadapt: TrimSettings
     finetune: Recipe
     budget_ms: float | None
+    budgets: tuple[float, ...] | None
+    storage: str | None
+    workers: int
     name: str
     seed: int
     network: str | None
@@ -120,6 +126,13 @@ class Settings:
     def __post_init__(self) -> None:
         if self.budget_ms is not None and self.budget_ms <= 0:
             raise InputError(f"budget_ms = {self.budget_ms:g}: must be above 0 milliseconds")
+        for ms in self.budgets or ():
+            if ms <= 0 or (self.budgets or ()).count(ms) > 1:
+                raise InputError(f"budgets: {ms:g} must be above 0 milliseconds and given once")
+        if self.budgets == ():
+            raise InputError("budgets is empty; give at least one, milliseconds: budgets=[0.2,0.3]")
+        if self.workers < 1:
+            raise InputError(f"workers = {self.workers}: must be at least 1")
         if self.threads is not None and self.threads < 1:
             raise InputError(f"threads = {self.threads}: must be at least 1")
         if not 0 <= self.seed < 2**32:

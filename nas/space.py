@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from nas.arch import Arch
 from nas.errors import InputError, did_you_mean
@@ -17,19 +17,25 @@ from nas.errors import InputError, did_you_mean
 Choice = str | int | float
 Choose = Callable[[str, Sequence[Choice]], Choice]
 Choices = dict[str, Choice]
+Built = TypeVar("Built")
+Built_co = TypeVar("Built_co", covariant=True)
 
 
-class SearchSpace(Protocol):
-    """What a family of architectures offers to the search."""
+class Space(Protocol[Built_co]):
+    """What can be searched: a function from decisions to anything that can be evaluated."""
 
     @property
     def name(self) -> str:
         """Name of the space in reports."""
         ...
 
-    def build(self, choose: Choose, /) -> Arch:
-        """Build one architecture, asking `choose` for every decision."""
+    def build(self, choose: Choose, /) -> Built_co:
+        """Build one member, asking `choose` for every decision."""
         ...
+
+
+class SearchSpace(Space[Arch], Protocol):
+    """A family of architectures: a space whose members are an `Arch`."""
 
 
 def largest(_name: str, options: Sequence[Choice]) -> Choice:
@@ -75,8 +81,8 @@ def mutate(choices: Mapping[str, Choice], name: str, option: Choice, otherwise: 
     return choose
 
 
-def record(space: SearchSpace, choose: Choose) -> tuple[Arch, Choices]:
-    """Build an architecture and return it with the decisions that made it."""
+def record(space: Space[Built], choose: Choose) -> tuple[Built, Choices]:
+    """Build a member of a space and return it with the decisions that made it."""
     choices: Choices = {}
 
     def recording(name: str, options: Sequence[Choice]) -> Choice:
@@ -86,7 +92,7 @@ def record(space: SearchSpace, choose: Choose) -> tuple[Arch, Choices]:
     return space.build(recording), choices
 
 
-def decisions(space: SearchSpace) -> dict[str, tuple[Choice, ...]]:
+def decisions(space: Space[object]) -> dict[str, tuple[Choice, ...]]:
     """All decisions of the largest architecture: name -> options."""
     found: dict[str, tuple[Choice, ...]] = {}
 

@@ -14,7 +14,7 @@ from nas import cli
 from nas.errors import DeviceError, InfeasibleError, InputError
 from nas.settings import Settings
 
-COMMANDS = ("search", "measure", "train", "trim", "export", "report", "profile")
+COMMANDS = ("search", "sweep", "measure", "train", "trim", "export", "report", "profile")
 TARGET = "+target=intel_cpu"
 ROOT = str(Path(cli.__file__).parent.parent)
 

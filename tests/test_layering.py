@@ -30,7 +30,7 @@ ROOMS = (
     ("_config",),
     ("config",),
     ("cli",),
-    ("search", "measure", "train", "trim", "export", "report", "profile"),
+    ("search", "sweep", "measure", "train", "trim", "export", "report", "profile"),
 )
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 ONLY_IN = {

@@ -110,7 +110,9 @@ def load_table(path: Path, *, target: Target, host: Host | None) -> LatencyTable
     _check_values(path, table, remedy)
     _check_same(path, asdict(table.target), asdict(target), remedy)
     if host is not None:
-        _check_same(path, asdict(table.host), asdict(host), remedy)
+        _check_same(
+            path, asdict(table.host), asdict(host), f"{remedy}, or use it all the same with allow_mismatch=true"
+        )
     return table
 
 

@@ -14,23 +14,15 @@ from nas.latency.measure import space_key
 from nas.latency.proof import Proof
 from nas.net import Network, load_network
 from nas.pipeline.context import Context, opened, say
+from nas.pipeline.finishing import finish
 from nas.pipeline.pricing import Pricer, open_pricer
 from nas.pipeline.profiling import profile_lines
-from nas.pipeline.reporting import build_report, in_ms, write_report
-from nas.pipeline.stages import (
-    Budget,
-    budget_of,
-    delivered,
-    evaluator_of,
-    fitted,
-    prices,
-    searched,
-    tuned,
-)
-from nas.results import RunDir, RunReport, load, page, pareto_svg, progress_reporter, show
-from nas.searcher import SearchResult, extremes
+from nas.pipeline.reporting import in_ms, write_report
+from nas.pipeline.stages import Budget, budget_of, delivered, evaluator_of, prices, searched
+from nas.pipeline.sweeping import sweep_budgets
+from nas.results import RunDir, load, page, pareto_svg, progress_reporter, show
+from nas.searcher import extremes
 from nas.settings import Settings
-from nas.training import accuracy
 
 
 def search(settings: Settings) -> int:
@@ -38,14 +30,19 @@ def search(settings: Settings) -> int:
     console = Console()
     with opened(settings, console) as ctx:
         pricer = prices(ctx)
-        budget = budget_of(ctx, pricer)
+        budget = budget_of(ctx, pricer, settings.budget_ms, extremes(ctx.space, pricer))
         for note in (f"budget {budget.ms:.4g} ms: {budget.origin}", *pricer.notes, *ctx.dataset.notes):
             say(console, note)
         evaluator = evaluator_of(ctx)
-        found = searched(ctx, pricer, budget, evaluator)
-        report = _finish(ctx, pricer, budget, evaluator.network(found.best.arch), found=found)
+        found = searched(ctx, pricer, [budget], evaluator)
+        report = finish(ctx, pricer, budget, evaluator.network(found.best.arch), found=found)
     show(report, console)
     return 0
+
+
+def sweep(settings: Settings) -> int:
+    """Search for several budgets in one study, then finish a network for each."""
+    return sweep_budgets(settings)
 
 
 def trim(settings: Settings) -> int:
@@ -59,7 +56,7 @@ def trim(settings: Settings) -> int:
         _require_fit(network, ctx)
         pricer = prices(ctx)
         budget = Budget(ms=settings.budget_ms, origin="given", bounds=extremes(ctx.space, pricer))
-        report = _finish(ctx, pricer, budget, network, found=None)
+        report = finish(ctx, pricer, budget, network, found=None)
     show(report, console)
     return 0
 
@@ -133,31 +130,6 @@ def profile(settings: Settings) -> int:
     for line in (*pricer.notes, *lines):
         say(console, line)
     return 0
-
-
-def _finish(ctx: Context, pricer: Pricer, budget: Budget, network: Network, *, found: SearchResult | None) -> RunReport:
-    """From a trained network to its report."""
-    trimmed = fitted(ctx, pricer, budget.ms, network)
-    trained = tuned(ctx, trimmed.network)
-    handed = delivered(ctx, pricer, trained)
-    with ctx.run.timed("report", ctx.progress):
-        test_accuracy, validation_accuracy = (
-            accuracy(trained, split, ctx.dataset) for split in (ctx.dataset.test, ctx.dataset.val)
-        )
-    result = build_report(
-        ctx,
-        pricer=pricer,
-        budget=budget,
-        arch=trained.arch,
-        test_accuracy=test_accuracy,
-        validation_accuracy=validation_accuracy,
-        delivered=handed,
-        moves=trimmed.moves,
-        margin=trimmed.margin,
-        found=found,
-    )
-    write_report(ctx, result)
-    return result
 
 
 def _require_fit(network: Network, ctx: Context) -> None:

@@ -37,7 +37,7 @@ from nas.searcher import SearchResult
 from nas.space import SearchSpace
 
 STEADY_DRIFT = 0.05
-_NOT_KEPT = ("name", "network", "budget_ms")  # keys that the next commands give themselves
+_NOT_KEPT = ("name", "network", "budget_ms", "budgets")  # keys that the next commands give themselves
 
 
 def build_report(
@@ -102,7 +102,7 @@ def build_report(
             trials=len(found.trials) if found else 0, inherited_accuracy=found.best.accuracy if found else 0.0
         ),
         trim=tuple(MoveRow(**asdict(move)) for move in moves),
-        pareto=_pareto(found, moves),
+        pareto=pareto_rows(found, moves),
         evaluated=tuple(Point(latency_ms=t.latency_ms, accuracy=t.accuracy) for t in found.trials) if found else (),
         layers=tuple(
             LayerLatency(layer=share.layer, kernel=share.kernel, ms=share.ms) for share in pricer.breakdown(arch)
@@ -162,12 +162,21 @@ def _table(table: LatencyTable, path: Path, space: SearchSpace) -> TableSummary:
     )
 
 
-def _pareto(found: SearchResult | None, moves: Sequence[Move]) -> tuple[ParetoRow, ...]:
+def pareto_rows(found: SearchResult | None, moves: Sequence[Move]) -> tuple[ParetoRow, ...]:
+    """The observed front, fastest first, and the winner beside it where the search's model does not believe the front.
+
+    Args:
+        found: What the search evaluated; None: no rows.
+        moves: How the winner was trimmed.
+    """
     if found is None:
         return ()
-    rows, fate = [], "found; then trimmed and trained" if moves else "found; then trained"
-    for candidate in found.pareto:
-        costs, winner = cost(candidate.arch), candidate == found.best
+    rows, front = [], {candidate.key: candidate for candidate in (*found.pareto, found.best)}
+    fate = "found; then trimmed and trained" if moves else "found; then trained"
+    if found.best not in found.pareto:
+        fate += "; best by the search's model, not by one noisy score"
+    for candidate in sorted(front.values(), key=lambda candidate: candidate.latency_ms):
+        costs, winner = cost(candidate.arch), candidate.key == found.best.key
         rows.append(
             ParetoRow(
                 latency_ms=candidate.latency_ms,

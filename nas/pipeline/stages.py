@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from nas.netadapt import Move, trim
 from nas.pipeline.context import Context
 from nas.pipeline.pricing import Pricer, open_pricer, require_rows
 from nas.progress import silent
-from nas.searcher import Extremes, SearchResult, extremes, search, trials_csv
+from nas.searcher import Extremes, SearchResult, search, trials_csv
 from nas.space import uniform
 from nas.training import fine_tune, train_supernet
 
@@ -77,15 +77,19 @@ def prices(ctx: Context) -> Pricer:
         return pricer
 
 
-def budget_of(ctx: Context, pricer: Pricer) -> Budget:
-    """The run's budget, checked against the fastest network before anything is trained.
+def budget_of(ctx: Context, pricer: Pricer, wanted: float | None, bounds: Extremes) -> Budget:
+    """A run's budget, checked against the fastest network before anything is trained.
+
+    Args:
+        ctx: The run.
+        pricer: Its prices.
+        wanted: The budget that was asked for, ms; None: one is derived.
+        bounds: Fastest and slowest network of the space.
 
     Raises:
         InfeasibleError: No network fits; the text names the fastest and where its time goes.
     """
-    bounds = extremes(ctx.space, pricer)
     fastest_ms, slowest_ms = bounds.fastest.latency_ms, bounds.slowest.latency_ms
-    wanted = ctx.settings.budget_ms
     if wanted is None:
         ms = math.sqrt(fastest_ms * slowest_ms)
         origin = f"geometric mean of the space's fastest ({fastest_ms:.4g} ms) and slowest ({slowest_ms:.4g} ms)"
@@ -117,22 +121,24 @@ def evaluator_of(ctx: Context) -> SupernetEvaluator:
     return SupernetEvaluator(supernet, ctx.dataset, images=images, seed=ctx.settings.seed)
 
 
-def searched(ctx: Context, pricer: Pricer, budget: Budget, evaluator: SupernetEvaluator) -> SearchResult:
-    """Stage `search`: the study, and the architecture it found."""
-    settings = ctx.settings.searcher
+def searched(ctx: Context, pricer: Pricer, budgets: Sequence[Budget], evaluator: SupernetEvaluator) -> SearchResult:
+    """Stage `search`: one study for all budgets, and the architecture found for the largest."""
+    settings, storage = ctx.settings.searcher, ctx.settings.storage
     with ctx.run.timed("search", ctx.progress) as progress:
         result = search(
             ctx.space,
             evaluator,
             pricer,
-            budget_ms=budget.ms,
+            budgets_ms=[budget.ms for budget in budgets],
             trials=settings.trials,
             seed=ctx.settings.seed,
             sampler=settings.sampler,
-            storage=ctx.run.journal,
+            storage=storage or ctx.run.journal,
+            study=ctx.run.path.name if storage else "search",  # a database holds the studies of many runs
+            workers=ctx.settings.workers,
             slack=settings.slack,
-            fingerprint=f"supernet {_supernet_key(ctx)}, table scale {pricer.model.scale:.6g}",
-            bounds=budget.bounds,
+            fingerprint={"supernet": _supernet_key(ctx), "table scale": f"{pricer.model.scale:.6g}"},
+            bounds=budgets[0].bounds,
             progress=progress,
         )
         write_whole(ctx.run.trials, trials_csv(result.trials))

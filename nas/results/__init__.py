@@ -19,6 +19,7 @@ from nas.results.report import (
 )
 from nas.results.run_dir import RunDir, open_run
 from nas.results.svg import pareto_svg
+from nas.results.sweep import SweepRow, save_sweep, sweep_lines, sweep_rows
 from nas.results.tensorboard import run_scalars, write_scalars
 from nas.results.terminal import screen, show
 
@@ -33,6 +34,7 @@ __all__ = [
     "RunReport",
     "SearchSummary",
     "SpaceSummary",
+    "SweepRow",
     "TableSummary",
     "from_dict",
     "load",
@@ -42,7 +44,10 @@ __all__ = [
     "progress_reporter",
     "run_scalars",
     "save",
+    "save_sweep",
     "screen",
     "show",
+    "sweep_lines",
+    "sweep_rows",
     "write_scalars",
 ]

@@ -84,6 +84,11 @@ class RunDir:
         return self.path / "report.json"
 
     @property
+    def sweep(self) -> Path:
+        """Table of a sweep over budgets, whose runs are folders in this one."""
+        return self.path / "sweep.json"
+
+    @property
     def html(self) -> Path:
         """Report for people."""
         return self.path / "report.html"

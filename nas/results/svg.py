@@ -143,7 +143,9 @@ def _networks(report: RunReport, axes: _Axes) -> list[str]:
         f"<title>{escape(f'{row.latency_ms:.3f} ms, {row.accuracy:.1%}, {row.params:,} parameters')}</title></circle>"
         for row in report.pareto
     ]
-    line = " ".join(f"{axes.x(row.latency_ms):.1f},{axes.y(row.accuracy):.1f}" for row in report.pareto)
+    rows = report.pareto  # the winner may lie below the front
+    front = [row for i, row in enumerate(rows) if all(row.accuracy > faster.accuracy for faster in rows[:i])]
+    line = " ".join(f"{axes.x(row.latency_ms):.1f},{axes.y(row.accuracy):.1f}" for row in front)
     return [*dots, f'<polyline class="front" points="{line}"/>', *nodes]
 
 

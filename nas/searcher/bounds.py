@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from nas.errors import InfeasibleError
 from nas.searcher.nearby import Latency, Priced, options_of, price
-from nas.space import Choose, SearchSpace, largest, mutate, smallest
+from nas.space import Choose, Space, largest, mutate, smallest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,7 +18,7 @@ class Extremes:
     slowest: Priced
 
 
-def extremes(space: SearchSpace, latency: Latency) -> Extremes:
+def extremes(space: Space[Any], latency: Latency) -> Extremes:
     """Find the fastest and the slowest network by changing one decision at a time from the smallest and the largest.
 
     Exact where latency is a sum over decisions that do not interact; a few hundred latency calls.
@@ -41,7 +42,7 @@ def require_feasible(bounds: Extremes, budget_ms: float) -> None:
         )
 
 
-def _descend(space: SearchSpace, latency: Latency, start: Choose, *, sign: int) -> Priced:
+def _descend(space: Space[Any], latency: Latency, start: Choose, *, sign: int) -> Priced:
     """Minimise sign * latency over one decision at a time until a whole sweep changes nothing."""
     best = price(space, start, latency)
     improved = True

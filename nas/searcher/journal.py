@@ -1,8 +1,8 @@
-"""An Optuna study in a journal file that survives `kill -9`, a full disk and a second process.
+"""Optuna's journal file made to survive `kill -9`, a full disk and many processes at once.
 
-A trial is written once, when it is finished, as one line, so a killed run loses the trial it was at and nothing else.
-Optuna's own journal cannot be appended to after a torn last line and leaves its lock file behind when killed: here the
-tail is repaired on opening, and the lock is the kernel's (`flock`), which ends with its process.
+Optuna's own cannot be appended to after a torn last line and leaves its lock file behind when killed. Here a torn tail
+is cut off before anything is appended, a write that did not fit is taken back, and the lock is the kernel's (`flock`),
+which ends with its process.
 """
 
 from __future__ import annotations
@@ -11,18 +11,15 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import optuna
-from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from nas.errors import InputError, StorageError
+from nas.errors import StorageError
 
-STUDY = "search"
-_SETTINGS = "settings"
 _FIRST_BYTES = b'{"op_code"'
 
 
@@ -36,65 +33,60 @@ class LockedJournal(JournalFileBackend):
     def __init__(self, path: Path) -> None:
         self._path = path
         with _locked(path) as file:
-            _repair(file, path)
+            _refuse_other_files(file, path)
+            _cut_torn_tail(file)
         super().__init__(str(path))
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append whole lines and wait until they are on the disk."""
+        """Append whole lines, all or none, and wait until they are on the disk."""
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
         with _locked(self._path) as file:
-            file.seek(0, os.SEEK_END)
-            file.write(lines.encode())
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def open_study(path: Path, settings: str) -> optuna.Study:
-    """Open the study in a file, or begin one.
-
-    Args:
-        path: The journal file.
-        settings: One line about everything that makes trials comparable; kept in the study.
-
-    Raises:
-        InputError: The file holds a study of other settings; the text names both.
-        StorageError: The file cannot be read or written, or is not a journal.
-    """
-    try:
-        study = optuna.create_study(
-            study_name=STUDY, storage=JournalStorage(LockedJournal(path)), direction="maximize", load_if_exists=True
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise StorageError(f"{path}: not a readable study ({error}); delete it or choose another run name") from None
-    found = study.user_attrs.get(_SETTINGS)
-    if found is None and not study.trials:
-        study.set_user_attr(_SETTINGS, settings)
-    elif found != settings:
-        raise InputError(
-            f"{path}: holds a search of [{found}], asked for [{settings}]; choose another run name or delete it"
-        )
-    return study
+            _append(file, lines.encode(), _cut_torn_tail(file))
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[BinaryIO]:
+def _locked(path: Path) -> Iterator[FileIO]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b") as file:
+        with FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
     except OSError as error:
         raise StorageError(
-            f"cannot write {path}: {error.strerror or error}; free space or choose another folder"
+            f"cannot write {path}: {error.strerror or error}; free space or choose another folder, "
+            f"then the same call goes on"
         ) from None
 
 
-def _repair(file: BinaryIO, path: Path) -> None:
-    """Cut off what follows the last whole line."""
-    content = file.read()
-    if not content[: len(_FIRST_BYTES)] == _FIRST_BYTES[: len(content)]:
+def _append(file: FileIO, data: bytes, end: int) -> None:
+    file.seek(end)
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[file.write(rest) :]
+    except OSError:
+        with suppress(OSError):
+            file.truncate(end)
+        raise
+    os.fsync(file.fileno())
+
+
+def _refuse_other_files(file: FileIO, path: Path) -> None:
+    start = file.read(len(_FIRST_BYTES))
+    if start != _FIRST_BYTES[: len(start)]:
         raise StorageError(f"{path}: not a search journal; choose another file")
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        file.truncate(whole)
-        os.fsync(file.fileno())
+
+
+def _cut_torn_tail(file: FileIO) -> int:
+    """Cut off what follows the last whole line; return where it ends, in bytes."""
+    end = file.seek(0, os.SEEK_END)
+    if end == 0:
+        return 0
+    file.seek(end - 1)
+    if file.read(1) == b"\n":
+        return end
+    file.seek(0)
+    whole = file.readall().rfind(b"\n") + 1
+    file.truncate(whole)
+    os.fsync(file.fileno())
+    return whole

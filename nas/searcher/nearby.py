@@ -10,12 +10,13 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from nas.arch import Arch, digest
 from nas.errors import InputError
-from nas.space import Choice, Choices, Choose, SearchSpace, mutate, record, replay, uniform
+from nas.searcher.choice_space import latency_ms, network_key
+from nas.space import Choice, Choices, Choose, Space, mutate, record, replay, uniform
 
-Latency = Callable[[Arch], float]  # milliseconds
+Latency = Callable[[Any], float]  # milliseconds of what the space builds (an `AdditiveLatency` reads the choices)
 
 BAND = 0.85  # first points are sought with latencies in [BAND, 1] of the budget
 MAX_STEPS = 400  # of one walk
@@ -23,27 +24,31 @@ MAX_STEPS = 400  # of one walk
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Priced:
-    """A network, the decisions that build it, and its latency."""
+    """A network, the decisions that build it, and its latency.
 
-    arch: Arch
+    Attributes:
+        arch: What the space builds: an `Arch`, or whatever a `ChoiceSpace` makes of its choices.
+    """
+
+    arch: Any
     choices: Choices
     latency_ms: float
 
 
-def price(space: SearchSpace, choose: Choose, latency: Latency) -> Priced:
+def price(space: Space[Any], choose: Choose, latency: Latency) -> Priced:
     """Build a network and price it.
 
     Raises:
         InputError: The latency model gives something that is not a positive number.
     """
     arch, choices = record(space, choose)
-    ms = latency(arch)
+    ms = latency_ms(latency, arch, choices)
     if not (math.isfinite(ms) and ms > 0):
-        raise InputError(f"the latency model gives {ms} ms for network {digest(arch)}; must be a positive number")
+        raise InputError(f"the latency model gives {ms} ms for the network {choices}; must be a positive number")
     return Priced(arch=arch, choices=choices, latency_ms=ms)
 
 
-def neighbour(space: SearchSpace, choices: Choices, latency: Latency, rng: random.Random) -> Priced:
+def neighbour(space: Space[Any], choices: Choices, latency: Latency, rng: random.Random) -> Priced:
     """Change one decision at random; decisions that the change brings into being are drawn uniformly."""
     options = options_of(space, choices)
     free = [name for name in choices if len(options[name]) > 1]
@@ -55,7 +60,7 @@ def neighbour(space: SearchSpace, choices: Choices, latency: Latency, rng: rando
 
 
 def walk_into(
-    space: SearchSpace, start: Priced, latency: Latency, *, low_ms: float, high_ms: float, rng: random.Random
+    space: Space[Any], start: Priced, latency: Latency, *, low_ms: float, high_ms: float, rng: random.Random
 ) -> Priced:
     """Walk by single-decision changes that come no further from [`low_ms`, `high_ms`], until inside."""
 
@@ -73,7 +78,7 @@ def walk_into(
 
 
 def first_points(
-    space: SearchSpace, fastest: Priced, latency: Latency, *, limit_ms: float, count: int, rng: random.Random
+    space: Space[Any], fastest: Priced, latency: Latency, *, limit_ms: float, count: int, rng: random.Random
 ) -> tuple[Priced, ...]:
     """Find distinct feasible networks with latencies in [`BAND`, 1] of the limit, or as near below as walks come.
 
@@ -88,11 +93,11 @@ def first_points(
         if point.latency_ms > limit_ms:
             point = walk_into(space, fastest, latency, low_ms=BAND * limit_ms, high_ms=limit_ms, rng=rng)
         if point.latency_ms <= limit_ms:
-            found.setdefault(digest(point.arch), point)
+            found.setdefault(network_key(space, point.arch, point.choices), point)
     return tuple(found.values())
 
 
-def options_of(space: SearchSpace, choices: Choices) -> dict[str, tuple[Choice, ...]]:
+def options_of(space: Space[Any], choices: Choices) -> dict[str, tuple[Choice, ...]]:
     """Options of every decision that these choices ask for."""
     options: dict[str, tuple[Choice, ...]] = {}
     chosen = replay(choices)

@@ -1,38 +1,84 @@
-"""Optuna's samplers by name, set up for one categorical a decision and a few dozen evaluations."""
+"""Samplers by name, set up for one categorical a decision and a few dozen evaluations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
-from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 
 from nas.errors import InputError, did_you_mean
-
-MakeSampler = Callable[[int, int], BaseSampler]  # seed, evaluations that are given before the sampler takes over
-
-
-def _tpe(seed: int, startup: int) -> BaseSampler:
-    return TPESampler(seed=seed, multivariate=True, n_startup_trials=startup)
+from nas.searcher.nearby import Latency
+from nas.space import Space
 
 
-def _random(seed: int, _startup: int) -> BaseSampler:
-    return RandomSampler(seed=seed)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """What a sampler is made for.
+
+    Attributes:
+        limits_ms: Latencies that are searched under, ascending.
+        startup: Evaluations that are given before the sampler takes over.
+    """
+
+    space: Space[Any]
+    latency: Latency
+    limits_ms: Sequence[float]
+    seed: int
+    startup: int
 
 
-def _nsga2(seed: int, startup: int) -> BaseSampler:
-    return NSGAIISampler(seed=seed, population_size=max(startup, 4))
+def _budget(task: Task) -> BaseSampler:
+    module: Any = importlib.import_module("nas.searcher.budget_sampler")  # needs scipy, 0.3 s to import
+    sampler: BaseSampler = module.BudgetSampler(task.space, task.latency, task.limits_ms, seed=task.seed)
+    return sampler
 
 
-SAMPLERS: Mapping[str, MakeSampler] = MappingProxyType({"tpe": _tpe, "random": _random, "nsga2": _nsga2})
+def _tpe(task: Task) -> BaseSampler:
+    return TPESampler(seed=task.seed, multivariate=True, n_startup_trials=task.startup)
 
 
-def make_sampler(name: str, *, seed: int, startup: int) -> BaseSampler:
+def _nsga2(task: Task) -> BaseSampler:
+    return NSGAIISampler(seed=task.seed, population_size=max(task.startup, 4))
+
+
+def _gp(task: Task) -> BaseSampler:
+    for needed in ("scipy", "torch"):
+        try:
+            importlib.import_module(needed)
+        except ImportError:
+            raise InputError(f"sampler 'gp' is Optuna's and needs {needed}; pip install {needed}") from None
+    return GPSampler(seed=task.seed, n_startup_trials=task.startup)
+
+
+def _random(task: Task) -> BaseSampler:
+    return RandomSampler(seed=task.seed)
+
+
+BUDGET = "budget"
+SAMPLERS: Mapping[str, Callable[[Task], BaseSampler]] = MappingProxyType(
+    {BUDGET: _budget, "tpe": _tpe, "nsga2": _nsga2, "gp": _gp, "random": _random}
+)
+
+
+def make_sampler(name: str, task: Task) -> BaseSampler:
     """Make a sampler.
+
+    Raises:
+        InputError: No sampler has this name, or a library that it needs is missing.
+    """
+    require_sampler(name)
+    return SAMPLERS[name](task)
+
+
+def require_sampler(name: str) -> None:
+    """Refuse an unknown name.
 
     Raises:
         InputError: No sampler has this name.
     """
     if name not in SAMPLERS:
         raise InputError(f"unknown sampler '{name}'{did_you_mean(name, SAMPLERS)}; known: {', '.join(SAMPLERS)}")
-    return SAMPLERS[name](seed, startup)

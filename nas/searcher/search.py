@@ -1,250 +1,201 @@
-"""The search: ask Optuna for networks until one is feasible and new, evaluate it, tell, repeat.
-
-Optuna works on a study in memory. Trials enter the journal when they are finished, each as one line; opening the
-journal again fills the memory from it.
-"""
+"""The search: the most accurate networks within one latency budget or several, from one study of evaluations."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from numbers import Real
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any
 
-import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.trial import FrozenTrial, TrialState
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
 
-from nas.arch import Arch, digest
-from nas.errors import InputError, StorageError, TooManyFailuresError
+from nas.errors import InputError, TooManyFailuresError
 from nas.progress import Progress, silent
 from nas.searcher.bounds import Extremes, extremes, require_feasible
-from nas.searcher.journal import open_study
-from nas.searcher.nearby import Latency, Priced, first_points, neighbour, price
-from nas.searcher.result import Candidate, SearchResult
-from nas.searcher.samplers import make_sampler
-from nas.space import Choices, Choose, SearchSpace, decisions, record, replay
+from nas.searcher.job import Job
+from nas.searcher.ledger import DIGEST, LATENCY, Ledger
+from nas.searcher.nearby import Latency, price
+from nas.searcher.result import Candidate, SearchResult, Winner
+from nas.searcher.samplers import BUDGET, require_sampler
+from nas.searcher.worker import Evaluate
+from nas.searcher.workers import work_in_processes
+from nas.space import Choice, Choices, Space, decisions, record, replay, uniform
 
-Evaluate = Callable[[Arch], float]  # accuracy in [0, 1]
-
-MAX_FAILURES = 10  # in a row
-FIRST_POINTS = 10  # at most; a third of the trials when that is less
-DRAWS = 16  # asked of the sampler before a neighbour of a good network is taken instead
-NEIGHBOURS = 1000  # tried before the space counts as exhausted
-PARENTS = 5  # best networks whose neighbours are tried
+PROBES = 8  # random networks whose latency identifies a table
+SHOWN_CHARS = 60  # of a decision's options in a message about what changed
 
 
 def search(
-    space: SearchSpace,
+    space: Space[Any],
     evaluate: Evaluate,
     latency: Latency,
     *,
-    budget_ms: float,
+    budget_ms: float | None = None,
+    budgets_ms: Sequence[float] | None = None,
     trials: int,
     seed: int,
-    sampler: str = "tpe",
-    storage: Path | None = None,
+    sampler: str | BaseSampler = BUDGET,
+    storage: Path | str | BaseStorage | None = None,
+    workers: int = 1,
+    known: Sequence[Mapping[str, Choice]] = (),
     slack: float = 0.0,
-    fingerprint: str = "",
+    study: str = "search",
+    fingerprint: str | Mapping[str, str] = "",
     bounds: Extremes | None = None,
     progress: Progress = silent,
 ) -> SearchResult:
-    """Search for the most accurate network within a latency budget.
+    """Search for the most accurate network within a latency budget, or one within each of several.
 
     The same call on the same `storage` goes on where the last one ended, evaluates no network twice and returns at
-    once when there is nothing left to do.
+    once when there is nothing left to do. Calls from several processes or machines on one storage work together.
 
     Args:
         space: What to choose from; a decision has the same options whenever it is asked.
-        evaluate: Accuracy in [0, 1] of a network; called for feasible, new networks only.
-        latency: Milliseconds of a network; called often.
-        budget_ms: The budget, ms.
-        trials: Distinct networks to evaluate, earlier runs of this storage included; fewer when the space has no more.
-        seed: Makes a run without interruption repeatable.
-        sampler: One of `SAMPLERS`.
-        storage: Journal file; None keeps the study in memory.
-        slack: Networks up to `budget_ms * (1 + slack)` count as feasible (a later trimming closes the gap).
-        fingerprint: One line about what makes accuracies comparable (data, supernet, table), kept with the study.
+        evaluate: How good what the space built is, higher is better (our pipeline: accuracy in [0, 1]); called for
+            feasible, new networks only. What it raises fails that network alone.
+        latency: Milliseconds of what the space built, or an `AdditiveLatency`; called often, always the same.
+        budget_ms: The budget, ms; or
+        budgets_ms: several, in any order, which share all evaluations. One that no network meets is skipped and named
+            in the result and to `progress`.
+        trials: Distinct networks to evaluate in all, earlier runs and other workers included; fewer when the space
+            has no more.
+        seed: Makes a run of one worker without interruption repeatable.
+        sampler: One of `SAMPLERS`, or an Optuna sampler.
+        storage: Journal file, RDB URL such as `postgresql://...`, Optuna's gRPC proxy as `grpc://host:port`, or an
+            Optuna storage; None keeps the study in memory.
+        workers: Processes to evaluate in; above 1, everything passed in must be picklable.
+        known: Choices of networks to evaluate first, those of them that fit.
+        slack: Networks up to `budget * (1 + slack)` count as feasible (a later trimming closes the gap).
+        study: Name of the study in the storage.
+        fingerprint: What else makes evaluations comparable (data, evaluator), one line or named ones, kept with the
+            study; the space and the latencies are compared in any case.
         bounds: Result of `extremes`, when the caller has it.
         progress: Told after every evaluation.
 
     Raises:
-        InputError: A setting is out of range, or the storage holds a search of other settings.
-        InfeasibleError: No network of the space fits.
-        StorageError: The storage cannot be read or written.
-        TooManyFailuresError: `MAX_FAILURES` evaluations in a row failed, or none succeeded.
+        InputError: A setting is out of range, or the storage holds a search of another space, latency or fingerprint.
+        InfeasibleError: No network of the space fits any budget.
+        StorageError: The storage cannot be reached, read or written.
+        TooManyFailuresError: Ten evaluations in a row failed, or none succeeded.
     """
-    if trials < 1 or not (math.isfinite(budget_ms) and budget_ms > 0 and math.isfinite(slack) and slack >= 0):
-        raise InputError(f"trials={trials}, budget_ms={budget_ms}, slack={slack}: must be >= 1, > 0 and >= 0")
-    limit_ms = budget_ms * (1 + slack)
+    budgets = _budgets(budget_ms, budgets_ms)
+    if trials < 1 or workers < 1 or not (math.isfinite(slack) and slack >= 0):
+        raise InputError(f"trials={trials}, workers={workers}, slack={slack}: must be >= 1, >= 1 and >= 0")
+    if isinstance(sampler, str):
+        require_sampler(sampler)
     bounds = bounds or extremes(space, latency)
-    require_feasible(bounds, limit_ms)
-    settings = f"space {space.name}, budget {budget_ms:g} ms, slack {slack:g}, {fingerprint}".removesuffix(", ")
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    run = _Run(space=space, latency=latency, limit_ms=limit_ms, fastest=bounds.fastest, evaluate=evaluate)
-    if storage:
-        run.load(open_study(storage, settings))
-    run.start(sampler, seed=seed, startup=max(1, min(FIRST_POINTS, trials // 3)))
-    while len(run.evaluated) < trials and run.step():
-        best = run.best()
-        note = f"best {best.accuracy:.1%} at {best.latency_ms:.4g} ms" if best else ""
-        progress("search", len(run.evaluated), trials, note)
-    return run.result()
-
-
-@dataclass(frozen=True, slots=True)
-class _Draw:
-    trial: optuna.Trial
-    priced: Priced
-    digest: str
-
-
-@dataclass(kw_only=True, slots=True)
-class _Run:
-    """State of one search."""
-
-    space: SearchSpace
-    latency: Latency
-    limit_ms: float
-    fastest: Priced
-    evaluate: Evaluate
-    study: optuna.Study = field(default_factory=lambda: optuna.create_study(direction="maximize"))
-    journal: optuna.Study | None = None
-    rng: random.Random = field(default_factory=random.Random)
-    distributions: dict[str, BaseDistribution] = field(default_factory=dict)
-    evaluated: dict[str, Candidate] = field(default_factory=dict)
-    failed: set[str] = field(default_factory=set)
-    failures: int = 0
-    failures_in_a_row: int = 0
-
-    def load(self, journal: optuna.Study) -> None:
-        """Take over what earlier runs finished; what failed then may be tried again."""
-        self.journal = journal
-        done = [trial for trial in journal.get_trials(deepcopy=False) if trial.state.is_finished()]
-        self.study.add_trials(done)
-        for trial in done:
-            self.failures += trial.state is TrialState.FAIL
-            if trial.state is TrialState.COMPLETE:
-                arch, choices = record(self.space, replay(trial.params))
-                priced = Priced(arch=arch, choices=choices, latency_ms=trial.user_attrs["latency_ms"])
-                self._remember(digest(arch), priced, trial.values[0])
-
-    def start(self, sampler: str, *, seed: int, startup: int) -> None:
-        """Seed everything by what is finished, and queue the first points that are not evaluated yet."""
-        options = decisions(self.space)
-        self.distributions = {name: CategoricalDistribution(values) for name, values in options.items()}
-        self.rng = random.Random(f"{seed}/{len(self.study.trials)}")
-        self.study.sampler = make_sampler(sampler, seed=self.rng.getrandbits(32), startup=startup)
-        points = first_points(
-            self.space, self.fastest, self.latency, limit_ms=self.limit_ms, count=startup, rng=random.Random(seed)
+    require_feasible(bounds, budgets[-1] * (1 + slack))
+    fastest_ms = bounds.fastest.latency_ms
+    infeasible = tuple(ms for ms in budgets if ms * (1 + slack) < fastest_ms)
+    for ms in infeasible:
+        progress("search", 0, trials, f"budget {ms:g} ms is skipped: the fastest network takes {fastest_ms:.4g} ms")
+    feasible = [ms for ms in budgets if ms not in infeasible]
+    with tempfile.TemporaryDirectory(prefix="underbudget-") as scratch:
+        job = Job(
+            space=space,
+            evaluate=evaluate,
+            latency=latency,
+            limits_ms=tuple(ms * (1 + slack) for ms in feasible),
+            trials=trials,
+            seed=seed,
+            sampler=sampler,
+            storage=Path(scratch) / "journal" if storage is None and workers > 1 else storage,
+            study=study,
+            settings=_settings(space, latency, bounds, fingerprint),
+            fastest=bounds.fastest,
+            known=tuple(_checked(space, latency, choices) for choices in known),
         )
-        for point in points:
-            if digest(point.arch) not in self.evaluated:
-                self.study.enqueue_trial(point.choices)
-
-    def step(self) -> bool:
-        """Evaluate one more network; False when no new one is found."""
-        draw = self._propose()
-        if draw is None:
-            return False
-        try:
-            accuracy = _number(self.evaluate(draw.priced.arch))
-        except StorageError:
-            raise
-        except Exception as error:  # noqa: BLE001  one network that cannot be evaluated must not end the search
-            self._fail(draw, f"{type(error).__name__}: {error}")
-            return True
-        self.failures_in_a_row = 0
-        self._remember(draw.digest, draw.priced, accuracy)
-        self._record(self.study.tell(draw.trial, accuracy))
-        return True
-
-    def best(self) -> Candidate | None:
-        """The most accurate network so far, the faster of equals."""
-        return min(self.evaluated.values(), key=lambda c: (-c.accuracy, c.latency_ms), default=None)
-
-    def result(self) -> SearchResult:
-        """What was found."""
-        best = self.best()
-        if best is None:
-            raise TooManyFailuresError(f"all {self.failures} evaluations failed; the journal holds their reasons")
-        return SearchResult(best=best, trials=tuple(self.evaluated.values()), failures=self.failures)
-
-    def _propose(self) -> _Draw | None:
-        """Ask until a network is feasible and new; after `DRAWS` vain ones take a neighbour of a good network."""
-        taught = False
-        for _ in range(DRAWS):
-            draw = self._ask()
-            if draw.priced.latency_ms > self.limit_ms:
-                # One infeasible trial an evaluation teaches the constraint; more would drown the accuracies.
-                self._reject(draw, remember=not taught)
-                taught = True
-            elif draw.digest in self.evaluated:
-                self._record(self.study.tell(draw.trial, self.evaluated[draw.digest].accuracy))
-            elif draw.digest in self.failed:
-                self._reject(draw, remember=False)
-            else:
-                return draw
-        choices = self._new_neighbour()
-        if choices is None:
-            return None
-        self.study.enqueue_trial(choices)
-        return self._ask()
-
-    def _ask(self) -> _Draw:
-        trial = self.study.ask(self.distributions)
-        priced = price(self.space, cast(Choose, trial.suggest_categorical), self.latency)
-        trial.set_constraint("latency", priced.latency_ms / self.limit_ms - 1)
-        trial.set_user_attr("latency_ms", priced.latency_ms)
-        return _Draw(trial, priced, digest(priced.arch))
-
-    def _new_neighbour(self) -> Choices | None:
-        ranked = sorted(self.evaluated.values(), key=lambda candidate: -candidate.accuracy)
-        parents = [candidate.choices for candidate in ranked[:PARENTS]] or [self.fastest.choices]
-        for _ in range(NEIGHBOURS):
-            near = neighbour(self.space, self.rng.choice(parents), self.latency, self.rng)
-            known = digest(near.arch)
-            if near.latency_ms <= self.limit_ms and known not in self.evaluated and known not in self.failed:
-                return near.choices
-            if near.latency_ms <= self.limit_ms:
-                parents.append(near.choices)
-        return None
-
-    def _fail(self, draw: _Draw, reason: str) -> None:
-        draw.trial.set_user_attr("failure", reason)
-        self._record(self.study.tell(draw.trial, state=TrialState.FAIL))
-        self.failed.add(draw.digest)
-        self.failures += 1
-        self.failures_in_a_row += 1
-        if self.failures_in_a_row == MAX_FAILURES:
-            raise TooManyFailuresError(f"{MAX_FAILURES} evaluations in a row failed, the last with {reason}")
-
-    def _reject(self, draw: _Draw, *, remember: bool) -> None:
-        """Finish a trial without evaluating it: pruned trials teach the samplers, failed ones do not."""
-        told = self.study.tell(draw.trial, state=TrialState.PRUNED if remember else TrialState.FAIL)
-        if remember:
-            self._record(told)
-
-    def _remember(self, key: str, priced: Priced, accuracy: float) -> None:
-        number = len(self.evaluated)
-        candidate = Candidate(
-            arch=priced.arch,
-            choices=priced.choices,
-            accuracy=accuracy,
-            latency_ms=priced.latency_ms,
-            number=number,
-        )
-        self.evaluated.setdefault(key, candidate)
-
-    def _record(self, trial: FrozenTrial) -> None:
-        if self.journal:
-            self.journal.add_trial(trial)
+        if workers > 1:
+            ledger = work_in_processes(job, workers, progress)
+            ledger.mirror.sampler = job.make_sampler(seed)
+        else:
+            ledger = job.open()
+            job.work(ledger, 0, progress)
+        return _result(job, ledger, feasible, infeasible)
 
 
-def _number(value: object) -> float:
-    if not isinstance(value, Real) or not math.isfinite(value):
-        raise ValueError(f"accuracy is {value!r}, must be a finite number")
-    return float(value)
+def _budgets(budget_ms: float | None, budgets_ms: Sequence[float] | None) -> list[float]:
+    if (budget_ms is None) == (budgets_ms is None):
+        raise InputError("give either budget_ms, one budget, or budgets_ms, several")
+    budgets = [budget_ms] if budget_ms is not None else list(budgets_ms or ())
+    if not budgets:
+        raise InputError("budgets_ms is empty; give at least one budget in milliseconds")
+    for ms in budgets:
+        if isinstance(ms, bool) or not isinstance(ms, int | float) or not (math.isfinite(ms) and ms > 0):
+            raise InputError(f"budget {ms!r}: must be a number of milliseconds above 0")
+        if budgets.count(ms) > 1:
+            raise InputError(f"budget {ms:g} ms is given {budgets.count(ms)} times; leave one")
+    return sorted(budgets)
+
+
+def _checked(space: Space[Any], latency: Latency, choices: Mapping[str, Choice]) -> Choices:
+    try:
+        return price(space, replay(choices), latency).choices
+    except InputError as error:
+        raise InputError(f"a known network does not fit the space: {error}") from None
+
+
+def _settings(space: Space[Any], latency: Latency, bounds: Extremes, given: str | Mapping[str, str]) -> dict[str, str]:
+    """What makes trials comparable, by name: the space's decisions, the latencies, and what the caller names."""
+    rng = random.Random(0)
+    probes = math.fsum(price(space, uniform(rng), latency).latency_ms for _ in range(PROBES))
+    named = dict(given) if isinstance(given, Mapping) else {"fingerprint": given} if given else {}
+    return {
+        "space": space.name,
+        **{f"decision {name}": _shown(options) for name, options in decisions(space).items()},
+        "fastest network, ms": f"{bounds.fastest.latency_ms:.5g}",
+        "slowest network, ms": f"{bounds.slowest.latency_ms:.5g}",
+        f"{PROBES} random networks, ms": f"{probes:.5g}",
+        **named,
+    }
+
+
+def _shown(options: Sequence[Choice]) -> str:
+    text = ", ".join(map(repr, options))
+    if len(text) <= SHOWN_CHARS:
+        return text
+    return f"{len(options)} options #{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _result(job: Job, ledger: Ledger, budgets: Sequence[float], infeasible: tuple[float, ...]) -> SearchResult:
+    done = sorted(ledger.done.items(), key=lambda item: item[1].number)
+    candidates: dict[str, Candidate] = {}
+    for key, trial in done:
+        if trial.user_attrs[LATENCY] <= job.limits_ms[-1]:
+            arch, choices = record(job.space, replay(trial.params))
+            candidates[key] = Candidate(
+                arch=arch,
+                key=key,
+                choices=choices,
+                accuracy=trial.values[0],
+                latency_ms=trial.user_attrs[LATENCY],
+                number=len(candidates),
+            )
+    winners = [
+        Winner(budget_ms=ms, candidate=candidates[key])
+        for ms, limit_ms in zip(budgets, job.limits_ms, strict=True)
+        for key in _winner(ledger, limit_ms)
+    ]
+    if not winners:
+        raise TooManyFailuresError(f"all {ledger.failures} evaluations failed; the study holds their reasons")
+    return SearchResult(
+        winners=tuple(winners),
+        trials=tuple(candidates.values()),
+        failures=ledger.failures,
+        infeasible_ms=infeasible,
+    )
+
+
+def _winner(ledger: Ledger, limit_ms: float) -> list[str]:
+    """Key of the network recommended for a limit; none when none was evaluated within it."""
+    best = ledger.best(limit_ms)
+    if best is None:
+        return []
+    recommend = getattr(ledger.mirror.sampler, "recommend", None)  # ours has it, Optuna's have not
+    if recommend is not None:
+        best = recommend(ledger.mirror, limit_ms) or best
+    return [best.user_attrs[DIGEST]]

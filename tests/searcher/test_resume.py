@@ -13,14 +13,16 @@ import pytest
 from nas.arch import digest
 from nas.errors import InputError, StorageError
 from nas.searcher import search
+from tests.searcher.conftest import ToySpace, toy_latency
 
 BUDGET_MS = 0.5
 
 
 @pytest.fixture
 def run(space, latency, tmp_path):
-    def call(evaluate, **changes):
-        settings = {"budget_ms": BUDGET_MS, "trials": 12, "seed": 1, "storage": tmp_path / "study.journal"}
+    def call(evaluate, *, space=space, latency=latency, **changes):
+        journal = tmp_path / "study.journal"
+        settings = {"budget_ms": BUDGET_MS, "trials": 12, "seed": 1, "sampler": "tpe", "storage": journal}
         return search(space, evaluate, latency, **settings | changes)
 
     return call
@@ -52,10 +54,33 @@ def test_failures_are_kept_with_their_reason_and_may_be_tried_again(run, oracle,
     assert run(oracle(), trials=13).failures == 1
 
 
-def test_other_settings_are_refused_with_both_named(run, oracle):
+class OtherSpace(ToySpace):
+    def build(self, choose):
+        return super().build(lambda name, options: choose(name, options[1:] if name == "depth" else options))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"fingerprint": "data b"}, "fingerprint: data a -> data b"),
+        ({"fingerprint": {"data": "b"}}, r"fingerprint: data a -> \(none\); data: \(none\) -> b"),
+        ({"space": OtherSpace()}, r"decision depth: 1, 2, 3, 4 -> 2, 3, 4; fastest"),
+        ({"latency": lambda arch: 1.1 * toy_latency(arch)}, r"fastest network, ms: 0\.\d+ -> 0\.\d+; slowest"),
+    ],
+)
+def test_another_search_in_the_same_place_is_refused_with_a_diff(run, oracle, change, says):
     run(oracle(), fingerprint="data a")
-    with pytest.raises(InputError, match=r"budget 0\.5 ms.*data a.*budget 0\.6 ms.*data b"):
-        run(oracle(), fingerprint="data b", budget_ms=0.6)
+    with pytest.raises(InputError, match=says):
+        run(oracle(), **{"fingerprint": "data a"} | change)
+
+
+def test_another_budget_shares_the_evaluations(run, oracle):
+    first, second = run(oracle()), oracle()
+    result = run(second, budget_ms=2 * BUDGET_MS, trials=20)
+    assert result.trials[:12] == first.trials
+    assert len(second.asked) == 8
+    tight = run(oracle(), budget_ms=0.8 * BUDGET_MS, trials=3)
+    assert all(trial.latency_ms <= 0.8 * BUDGET_MS for trial in tight.trials)
 
 
 def test_every_cut_of_the_last_line_is_repaired(run, oracle, tmp_path):
@@ -116,11 +141,12 @@ from pathlib import Path
 sys.path[:0] = [sys.argv[2]]
 from conftest import Oracle, ToySpace, toy_latency
 from nas.searcher import search
+from tests.searcher.conftest import ToySpace, toy_latency
 oracle = Oracle()
 def evaluate(arch):
     time.sleep(0.01)
     return oracle(arch)
-search(ToySpace(), evaluate, toy_latency, budget_ms=0.5, trials=10000, seed=1, storage=Path(sys.argv[1]))
+search(ToySpace(), evaluate, toy_latency, budget_ms=0.5, trials=10000, seed=1, sampler="tpe", storage=Path(sys.argv[1]))
 """
 
 

@@ -6,14 +6,19 @@ import io
 import numpy as np
 import pytest
 
+from nas import searcher
 from nas.arch import digest
 from nas.errors import InfeasibleError, InputError, TooManyFailuresError
-from nas.searcher import SAMPLERS, search, trials_csv
+from nas.searcher import SAMPLERS, trials_csv
 
 BUDGET_MS = 0.5
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+def search(*args, **settings):
+    return searcher.search(*args, **{"sampler": "tpe"} | settings)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "nsga2"])
 def test_every_sampler_evaluates_feasible_distinct_networks_only(space, latency, oracle, sampler):
     evaluate = oracle()
     result = search(space, evaluate, latency, budget_ms=BUDGET_MS, trials=24, seed=3, sampler=sampler)
@@ -102,3 +107,88 @@ def test_the_csv_has_one_row_a_trial(space, latency, oracle):
     rows = list(csv.DictReader(io.StringIO(trials_csv(result.trials))))
     assert [row["digest"] for row in rows] == [digest(trial.arch) for trial in result.trials]
     assert rows[0]["stem.width"] == str(result.trials[0].choices["stem.width"])
+
+
+SMALL = searcher.ChoiceSpace("small", dict.fromkeys("abc", (0, 1, 2)))
+TABLE = searcher.AdditiveLatency({name: {0: 0.1, 1: 0.2, 2: 0.4} for name in "abc"})
+
+
+def quality(choices):
+    return sum(choices.values()) / 6
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_several_budgets_share_the_evaluations(sampler):
+    asked, trials = [], 5 if sampler == "gp" else 14  # Optuna's gp takes seconds where it repeats itself
+    result = search(
+        SMALL,
+        lambda choices: asked.append(choices) or quality(choices),
+        TABLE,
+        budgets_ms=[0.9, 0.5, 0.7],
+        trials=trials,
+        seed=0,
+        sampler=sampler,
+    )
+    assert [winner.budget_ms for winner in result.winners] == [0.5, 0.7, 0.9]
+    assert len(asked) == len(result.trials) == trials
+    assert all(winner.candidate.latency_ms <= winner.budget_ms for winner in result.winners)
+    accuracies = [winner.candidate.accuracy for winner in result.winners]
+    assert accuracies == sorted(accuracies)
+    alone = result.under(0.5)
+    assert alone.best == result.winners[0].candidate
+    assert all(trial.latency_ms <= 0.5 for trial in alone.trials)
+    with pytest.raises(InputError, match=r"no network was evaluated within budget 0\.6 ms"):
+        result.under(0.6)
+
+
+def test_an_infeasible_budget_is_named_and_skipped():
+    told = []
+    result = search(
+        SMALL,
+        quality,
+        TABLE,
+        budgets_ms=[0.2, 0.5],
+        trials=3,
+        seed=0,
+        progress=lambda *step: told.append(step[3]),
+    )
+    assert result.infeasible_ms == (0.2,)
+    assert [winner.budget_ms for winner in result.winners] == [0.5]
+    assert told[0] == "budget 0.2 ms is skipped: the fastest network takes 0.3 ms"
+
+
+@pytest.mark.parametrize(
+    ("budgets", "says"),
+    [
+        ({}, "give either budget_ms"),
+        ({"budget_ms": 1.0, "budgets_ms": [1.0]}, "give either budget_ms"),
+        ({"budgets_ms": []}, "budgets_ms is empty"),
+        ({"budgets_ms": [0.5, 0.5]}, "0.5 ms is given 2 times"),
+        ({"budgets_ms": [0.5, -1]}, "budget -1"),
+        ({"budgets_ms": [float("nan")]}, "budget nan"),
+        ({"budgets_ms": ["0.5"]}, "budget '0.5'"),
+    ],
+)
+def test_bad_budgets_are_refused(budgets, says):
+    with pytest.raises(InputError, match=says):
+        search(SMALL, quality, TABLE, trials=3, seed=0, **budgets)
+
+
+def test_known_networks_that_fit_are_evaluated_first():
+    asked, known = [], [{"a": 2, "b": 2, "c": 2}, {"a": 0, "b": 1, "c": 0}, {"a": 1, "b": 0, "c": 0}]
+    settings = {"budget_ms": 0.5, "trials": 4, "seed": 0, "sampler": "random", "known": known}
+    search(SMALL, lambda choices: asked.append(choices) or 0.5, TABLE, **settings)
+    assert asked[:2] == known[1:]
+    with pytest.raises(InputError, match="a known network does not fit the space: no choice recorded for 'b'"):
+        search(SMALL, quality, TABLE, **settings | {"known": [{"a": 0}]})
+
+
+def test_a_space_that_is_not_ours_needs_no_package_changes():
+    space = searcher.ChoiceSpace("words", {"x": ("no", "yes"), "y": (1, 2, 3)}, build=lambda c: (c["x"], c["y"]))
+    table = searcher.AdditiveLatency({"y": {1: 1.0, 2: 2.0, 3: 3.0}})
+    result = searcher.search(
+        space, lambda built: built[1] + (built[0] == "yes"), table, budget_ms=2.5, trials=6, seed=0
+    )
+    assert result.best.arch == ("yes", 2)
+    assert len(result.trials) == 4
+    assert "words" not in trials_csv(result.trials)

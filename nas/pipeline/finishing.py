@@ -1,0 +1,37 @@
+"""From a network with inherited weights to its report: trimmed, fine-tuned, exported, verified."""
+
+from __future__ import annotations
+
+from nas.net import Network
+from nas.pipeline.context import Context
+from nas.pipeline.pricing import Pricer
+from nas.pipeline.reporting import build_report, write_report
+from nas.pipeline.stages import Budget, delivered, fitted, tuned
+from nas.results import RunReport
+from nas.searcher import SearchResult
+from nas.training import accuracy
+
+
+def finish(ctx: Context, pricer: Pricer, budget: Budget, network: Network, *, found: SearchResult | None) -> RunReport:
+    """From a trained network to its report."""
+    trimmed = fitted(ctx, pricer, budget.ms, network)
+    trained = tuned(ctx, trimmed.network)
+    handed = delivered(ctx, pricer, trained)
+    with ctx.run.timed("report", ctx.progress):
+        test_accuracy, validation_accuracy = (
+            accuracy(trained, split, ctx.dataset) for split in (ctx.dataset.test, ctx.dataset.val)
+        )
+    result = build_report(
+        ctx,
+        pricer=pricer,
+        budget=budget,
+        arch=trained.arch,
+        test_accuracy=test_accuracy,
+        validation_accuracy=validation_accuracy,
+        delivered=handed,
+        moves=trimmed.moves,
+        margin=trimmed.margin,
+        found=found,
+    )
+    write_report(ctx, result)
+    return result
