@@ -30,6 +30,7 @@ from nas.searcher.nearby import Latency
 from nas.space import Choice, Choices, Space, decisions
 
 FIRST_POINTS = 3  # drawn before the process is asked
+SPREAD = 16  # draws that the first points of workers who begin together are chosen from, to lie apart
 PATIENCE = 8  # suggestions of a budget without improvement, after which every `EXPLORE`-th is drawn
 EXPLORE = 3
 FITTED = 250  # most observations that hyperparameters are fitted to
@@ -140,8 +141,8 @@ class BudgetSampler(BaseSampler):
             observed = self._candidates.encode(np.array(codes))
             parts = self._candidates.features.metric.parts(observed, observed)
             y = gp.target(values)
-            theta = _fitted(parts, y, np.random.default_rng(self._seed))
-            mean = gp.condition(parts, y, theta).mean(parts) if theta[4] > gp.NOISY else values
+            theta = _fitted(parts, y)
+            mean = gp.condition(parts, y, theta).believed(y)
         return known[int(np.argmax(np.where(fits, mean, -np.inf)))][0]
 
     def _suggest(self, study: optuna.Study, trial: FrozenTrial, fixed: Mapping[str, Choice]) -> Code | None:
@@ -152,12 +153,20 @@ class BudgetSampler(BaseSampler):
         if len(fixed) == len(self._distributions):
             return self._code(fixed)
         if len(seen.codes) < 2 or len(seen.known) < FIRST_POINTS or self._stuck(seen, budget):
-            return self._candidates.draw(wish, rng)
-        score, means = self._acquisition(seen, wish.budget_ms, np.random.default_rng(rng.getrandbits(32)))
+            return self._draw(wish, rng, seen)
+        score, means = self._acquisition(seen, wish.budget_ms)
         top = tuple(dict.fromkeys(seen.codes[i] for i in np.argsort(-means) if np.isfinite(means[i])))
         return self._candidates.best(Wish(wish.budget_ms, fixed, seen.known, top), score, rng)
 
-    def _acquisition(self, seen: _Seen, budget_ms: float, rng: np.random.Generator) -> tuple[Score, gp.Array]:
+    def _draw(self, wish: Wish, rng: random.Random, seen: _Seen) -> Code | None:
+        """A new network; beside networks that are being evaluated the one of a few that differs most from all known."""
+        if not seen.running:
+            return self._candidates.draw(wish, rng)
+        known = np.array(seen.codes + seen.running)
+        drawn = [code for _ in range(SPREAD) if (code := self._candidates.draw(wish, rng)) is not None]
+        return max(drawn, key=lambda code: int(np.abs(known - code).sum(axis=1).min()), default=None)
+
+    def _acquisition(self, seen: _Seen, budget_ms: float) -> tuple[Score, gp.Array]:
         """Log expected improvement, summed over all budgets that a network meets, so that budgets help each other.
 
         And the posterior mean of each evaluated network, -inf above the budget.
@@ -167,7 +176,7 @@ class BudgetSampler(BaseSampler):
         y = gp.target(np.array(seen.values))
         observed = self._candidates.encode(codes)
         parts = metric.parts(observed, observed)
-        theta = _fitted(parts, y, rng)
+        theta = _fitted(parts, y)
         process = gp.condition(parts, y, theta)
         if seen.running:
             running = self._candidates.encode(np.array(seen.running))
@@ -177,8 +186,7 @@ class BudgetSampler(BaseSampler):
             parts = metric.parts(observed, observed)
             process = gp.condition(parts, y, theta)
         ms = self._candidates.latency_ms(codes)
-        means = process.mean(parts)[: len(codes)]
-        believed = means if theta[4] > gp.NOISY else y[: len(codes)]
+        believed = process.believed(y)[: len(codes)]
         incumbents = {
             budget: float(believed[ms <= budget].max()) if (ms <= budget).any() else float(y.min())
             for budget in self.budgets_ms
@@ -201,8 +209,7 @@ class BudgetSampler(BaseSampler):
             result[exact] = np.logaddexp.reduce(gains, axis=0)
             return result
 
-        means = np.where(ms <= budget_ms, means, -np.inf)
-        return score, means
+        return score, np.where(ms <= budget_ms, believed, -np.inf)
 
     def _stuck(self, seen: _Seen, budget: int) -> bool:
         """Whether this suggestion should explore: the budget's own ones have not improved for long."""
@@ -273,13 +280,14 @@ def _layout(options: Mapping[str, Sequence[Choice]], listed: Sequence[Choices]) 
     return Layout(names, tuple(values[name] if name in everywhere else (None, *values[name]) for name in names))
 
 
-def _fitted(parts: gp.Parts, y: gp.Array, rng: np.random.Generator) -> gp.Array:
-    """Hyperparameters, from the best half and a random half when there are many observations."""
+def _fitted(parts: gp.Parts, y: gp.Array) -> gp.Array:
+    """Hyperparameters, from the best half and an even selection of the others when there are many observations."""
     if len(y) <= FITTED:
-        return gp.fit(parts, y, rng)
+        return gp.fit(parts, y)
     best = np.argsort(-y)
-    rows = np.concatenate([best[: FITTED // 2], rng.choice(best[FITTED // 2 :], FITTED // 2, replace=False)])
-    return gp.fit(parts.take(rows), y[rows], rng)
+    others = np.linspace(FITTED // 2, len(y) - 1, FITTED // 2).round().astype(np.intp)
+    rows = np.concatenate([best[: FITTED // 2], best[others]])
+    return gp.fit(parts.take(rows), y[rows])
 
 
 def _finite(trial: FrozenTrial) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nas.arch import Arch, Op, cost, op_macs, op_params
 from nas.errors import InputError
@@ -164,7 +165,8 @@ def numbers(built: object) -> tuple[float, ...]:
 class Listed:
     """All networks of a small space up to the largest budget, each once.
 
-    Of equal networks the one is kept whose larger options come first, so that what is skipped stands last.
+    Equal networks may differ in latency, where a table prices places differently: the kernel sees the one whose larger
+    options come first, so that what is skipped stands last; suggested is the fastest.
     """
 
     def __init__(
@@ -173,8 +175,9 @@ class Listed:
         self.layout = layout
         self._space = space
         self._rows: dict[Code, int] = {}
+        self._own_ms: dict[Code, float] = {}
         keys: dict[str, int] = {}
-        kept: list[Code] = []
+        seen_as: list[Code] = []
         costs: list[tuple[float, ...]] = []
         everywhere: list[tuple[float, ...]] = []
         for code in map(tuple, codes.tolist()):
@@ -182,19 +185,21 @@ class Listed:
             ms = latency_ms(latency, built, choices)
             everywhere.append((ms, *numbers(built)))
             if ms <= max(budgets_ms):
-                self._rows[code] = keys.setdefault(network_key(space, built, choices), len(kept))
-                if self._rows[code] == len(kept):
-                    kept.append(code)
+                self._own_ms[code] = ms
+                self._rows[code] = keys.setdefault(network_key(space, built, choices), len(seen_as))
+                if self._rows[code] == len(seen_as):
+                    seen_as.append(code)
                     costs.append(everywhere[-1])
-        self._codes, self._costs = np.array(kept, dtype=np.int64), np.array(costs)
-        self._ms = self._costs[:, 0]
+        fastest_first = sorted(self._own_ms, key=lambda code: round(self._own_ms[code], 9))
+        self._codes = np.array(fastest_first, dtype=np.int64)
+        self._ms = self.latency_ms(self._codes)
+        self._row_of = np.array(self._places(self._codes))
         self.features = _features(layout, codes, np.array(everywhere), budgets_ms)
-        self._encoded = self.features.encode(self._codes, self._costs)
+        self._encoded = self.features.encode(np.array(seen_as, dtype=np.int64), np.array(costs))
 
     def codes(self, params: Sequence[Mapping[str, Choice]]) -> list[Code | None]:
-        """The codes of the networks that are listed for these parameters."""
-        found = map(self._code, params)
-        return [_as_code(self._codes[self._rows[code]]) if code in self._rows else None for code in found]
+        """The codes of the networks that parameters build."""
+        return [code if code in self._rows else None for code in map(self._code, params)]
 
     def _code(self, params: Mapping[str, Choice]) -> Code | None:
         try:
@@ -214,35 +219,36 @@ class Listed:
 
     def latency_ms(self, codes: Codes) -> Array:
         """Latencies."""
-        return self._ms[self._places(codes)]
+        return np.array([self._own_ms[code] for code in map(tuple, codes.tolist())])
 
     def draw(self, wish: Wish, rng: random.Random) -> Code | None:
         """A new network drawn uniformly from those near below the budget, or from all below where none is near."""
-        offers, rows = self._offers(wish)
-        near = np.flatnonzero(self._ms[rows] >= BAND * wish.budget_ms)
-        places = near if len(near) else np.arange(len(rows))
-        return _as_code(offers[places[rng.randrange(len(places))]]) if len(places) else None
+        offers = self._offers(wish)
+        near = offers[self._ms[offers] >= BAND * wish.budget_ms]
+        places = near if len(near) else offers
+        return _as_code(self._codes[places[rng.randrange(len(places))]]) if len(places) else None
 
     def best(self, wish: Wish, score: Score, rng: random.Random) -> Code | None:
         """The new network with the best score."""
-        offers, rows = self._offers(wish)
-        return _as_code(offers[int(np.argmax(score(self._encoded.take(rows), self._ms[rows])))]) if len(rows) else None
+        offers = self._offers(wish)
+        if not len(offers):
+            return None
+        scores = score(self._encoded.take(self._row_of[offers]), self._ms[offers])
+        return _as_code(self._codes[offers[int(np.argmax(scores))]])
 
     def _places(self, codes: Codes) -> list[int]:
         return [self._rows[code] for code in map(tuple, codes.tolist())]
 
-    def _offers(self, wish: Wish) -> tuple[Codes, Codes]:
-        """Codes of new networks within the budget, (n, L), and their rows, (n,)."""
-        new = self._ms <= wish.budget_ms
+    def _offers(self, wish: Wish) -> NDArray[np.intp]:
+        """Places among all codes of new networks that keep to the wish, the fastest of equal ones."""
+        new = np.ones(len(self._encoded), dtype=bool)
         new[[self._rows[code] for code in wish.known]] = False
-        if not wish.fixed:
-            rows = np.flatnonzero(new)
-            return self._codes[rows], rows
-        codes = np.array(list(self._rows), dtype=np.int64)
-        rows = np.array(list(self._rows.values()), dtype=np.int64)
-        allowed = new[rows] & self.layout.agrees(codes, wish.fixed)
-        rows, first = np.unique(rows[allowed], return_index=True)
-        return codes[allowed][first], rows
+        allowed = new[self._row_of] & (self._ms <= wish.budget_ms)
+        if wish.fixed:
+            allowed &= self.layout.agrees(self._codes, wish.fixed)
+        places = np.flatnonzero(allowed)
+        _, first = np.unique(self._row_of[places], return_index=True)
+        return places[np.sort(first)]
 
 
 def _features(layout: Layout, codes: Codes, costs: Array, budgets_ms: Sequence[float]) -> Features:

@@ -9,8 +9,9 @@ Glossary (n networks observed, m networks asked about, L decisions, all arrays f
     linear   (n, m)       mean product of `wide` plus mean product of `staged`
     blocks   (n, m)       mean over decisions of 0.25 [same option] + 0.75 exp(-2 step)
     apart    (n, m)       mean over decisions of the step
-    theta    (5,)         t1 linear, t2 blocks, t3 product, t4 its length, t5 noise variance
-    k        (n, m)       t1 linear + t2 blocks + t3 exp(-3 apart / t4)
+    gap      (n, m)       squared distance that belongs to `linear`
+    theta    (6,)         t1 linear, t2 blocks, t3 product, t4 its length, t5 noise variance, t6 length of the gap
+    k        (n, m)       t1 linear + t2 blocks + t3 exp(-3 apart / t4 - gap / (2 t6))
     y        (n,)         target: -log(error), winsorised below, mean 0 and variance 1
 """
 
@@ -21,19 +22,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.optimize import Bounds, minimize
 from scipy.special import erfcx, log1p, ndtr
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
-CENTRE = np.array([0.3, 0.3, 1.0, 1.0, 0.05])
-LOWEST = np.array([0.01, 0.01, 0.01, 0.03, 1e-4])
-HIGHEST = np.array([10.0, 10.0, 5.0, 5.0, 0.5])
+CENTRE = np.array([0.3, 0.3, 1.0, 1.0, 0.05, 6.0])
+LOWEST = np.array([0.01, 0.01, 0.01, 0.03, 1e-4, 0.05])
+HIGHEST = np.array([10.0, 10.0, 5.0, 5.0, 0.5, 50.0])
 PRIOR_SD = 1.5  # of log(theta)
-PERTURBATIONS = 24
-ROUNDS = (0.8, 0.4, 0.2)  # standard deviations of the perturbations of log(theta), one round each
-NOISY = 0.005  # noise variance above which an observed best is not believed
+STEPS = 15  # of the ascent to the most probable theta
+OWN = 0.5  # share of the noise that is a network's own: not chance, but nothing that other networks tell either
 JITTER = 1e-9
 SAMPLED = 15  # networks that the commonest values are judged by
 
@@ -61,15 +62,16 @@ class Parts:
     linear: Array
     blocks: Array
     apart: Array
+    gap: Array
 
     def columns(self, asked: NDArray[np.intp]) -> Parts:
         """Some of the networks on the right side."""
-        return Parts(self.linear[:, asked], self.blocks[:, asked], self.apart[:, asked])
+        return Parts(self.linear[:, asked], self.blocks[:, asked], self.apart[:, asked], self.gap[:, asked])
 
     def take(self, rows: NDArray[np.intp]) -> Parts:
         """Some networks, the same on both sides."""
         grid = np.ix_(rows, rows)
-        return Parts(self.linear[grid], self.blocks[grid], self.apart[grid])
+        return Parts(self.linear[grid], self.blocks[grid], self.apart[grid], self.gap[grid])
 
 
 class Metric:
@@ -87,8 +89,13 @@ class Metric:
     def parts(self, left: Encoded, right: Encoded) -> Parts:
         """What the kernel between two sets is made of."""
         add_up = _by_difference if _neighbours(right.codes) else _by_product
+        linear = _mean_product(left.wide, right.wide) + _mean_product(left.staged, right.staged)
+        gap = linear * -2
+        gap += self.own_linear(left)[:, None]
+        gap += self.own_linear(right)
         return Parts(
-            linear=_mean_product(left.wide, right.wide) + _mean_product(left.staged, right.staged),
+            linear=linear,
+            gap=gap,
             blocks=add_up(self._alike, left.codes, right.codes),
             apart=add_up(self._step, left.codes, right.codes),
         )
@@ -142,33 +149,43 @@ def _own_product(features: Array) -> Array:
 
 def kernel(parts: Parts, theta: Array) -> Array:
     """k, (n, m), without noise."""
-    covariance: Array = (
-        theta[0] * parts.linear + theta[1] * parts.blocks + theta[2] * np.exp(parts.apart * (-3 / theta[3]))
-    )
+    covariance: Array = parts.gap * (-0.5 / theta[5])
+    covariance += parts.apart * (-3 / theta[3])
+    np.exp(covariance, out=covariance)
+    covariance *= theta[2]
+    covariance += parts.linear * theta[0]
+    covariance += parts.blocks * theta[1]
     return covariance
 
 
-def log_posterior(parts: Parts, y: Array, theta: Array) -> float:
-    """Log marginal likelihood of the observations plus log prior of theta, up to a constant."""
-    try:
-        factor = cholesky(_noisy(parts, theta), lower=True, overwrite_a=True, check_finite=False)
-    except LinAlgError:
-        return -np.inf
-    white = solve_triangular(factor, y, lower=True, check_finite=False)
-    likelihood = -0.5 * white @ white - np.log(np.diag(factor)).sum()
-    return float(likelihood - 0.5 * (np.log(theta / CENTRE) ** 2).sum() / PRIOR_SD**2)
+def log_posterior(parts: Parts, y: Array, theta: Array) -> tuple[float, Array]:
+    """Log likelihood of the observations plus log prior of theta, up to a constant, and its slopes in log theta."""
+    product = theta[2] * np.exp(parts.apart * (-3 / theta[3]) - parts.gap / (2 * theta[5]))
+    lengths = product * parts.apart * (3 / theta[3]), product * parts.gap / (2 * theta[5])
+    slopes = np.stack([theta[0] * parts.linear, theta[1] * parts.blocks, product, *lengths])
+    covariance = slopes[:3].sum(axis=0)
+    covariance.flat[:: len(y) + 1] += theta[4] + JITTER * (1 + covariance.flat[:: len(y) + 1])
+    factor = cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
+    inverse = cho_solve((factor, True), np.eye(len(y)), check_finite=False)
+    weights = inverse @ y
+    pull = np.outer(weights, weights) - inverse
+    away = np.log(theta / CENTRE) / PRIOR_SD
+    value = -0.5 * (y @ weights) - np.log(np.diag(factor)).sum() - 0.5 * away @ away
+    slope = 0.5 * np.insert(slopes.reshape(5, -1) @ pull.ravel(), 4, theta[4] * np.trace(pull)) - away / PRIOR_SD
+    return float(value), slope
 
 
-def fit(parts: Parts, y: Array, rng: np.random.Generator) -> Array:
-    """Theta at the maximum of the posterior, by rounds of ever smaller random perturbations from the prior's centre."""
-    best, best_value = CENTRE, log_posterior(parts, y, CENTRE)
-    for scale in ROUNDS:
-        for _ in range(PERTURBATIONS):
-            theta = np.clip(best * np.exp(rng.normal(0, scale, len(best))), LOWEST, HIGHEST)
-            value = log_posterior(parts, y, theta)
-            if value > best_value:
-                best, best_value = theta, value
-    return best
+def fit(parts: Parts, y: Array) -> Array:
+    """Theta at the maximum of the posterior, from the prior's centre."""
+
+    def loss(log_theta: Array) -> tuple[float, Array]:
+        value, slope = log_posterior(parts, y, np.exp(log_theta))
+        return -value, -slope
+
+    bounds = Bounds(np.log(LOWEST), np.log(HIGHEST))
+    found = minimize(loss, np.log(CENTRE), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": STEPS})
+    theta: Array = np.exp(found.x)
+    return theta
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +208,11 @@ class Posterior:
         own = self.theta[0] * own_linear + self.theta[1] + self.theta[2]
         variance = own - np.einsum("nm,nm->m", white, white)
         return self.weights @ covariance, np.sqrt(np.maximum(variance, 1e-12))
+
+    def believed(self, y: Array) -> Array:
+        """Posterior mean of the observed networks, (n,), with their own share of what the kernel leaves over."""
+        mean: Array = y - (1 - OWN) * self.theta[4] * self.weights
+        return mean
 
 
 def condition(parts: Parts, y: Array, theta: Array) -> Posterior:

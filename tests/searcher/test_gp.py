@@ -32,6 +32,8 @@ def test_parts_are_the_sums_of_their_definitions(right):
         assert parts.apart[i, j] == pytest.approx(steps.mean())
         assert parts.blocks[i, j] == pytest.approx((0.25 * same + 0.75 * np.exp(-2 * steps)).mean())
         assert parts.linear[i, j] == pytest.approx(linear)
+        wide, staged = left.wide[i] - right.wide[j], left.staged[i] - right.staged[j]
+        assert parts.gap[i, j] == pytest.approx(wide @ wide / 3 + staged @ staged / 2)
 
 
 def test_the_kernel_is_positive_definite_and_its_own_variance_is_known():
@@ -56,12 +58,32 @@ def test_the_posterior_is_the_textbook_one():
     np.testing.assert_allclose(process.mean(metric.parts(observed, asked)), mean)
 
 
+def test_an_observed_network_is_believed_between_what_was_seen_and_what_others_tell():
+    observed, y = networks(12), RNG.normal(size=12)
+    parts = gp.Metric(STEPS).parts(observed, observed)
+    process = gp.condition(parts, y, gp.CENTRE)
+    believed = process.believed(y)
+    np.testing.assert_allclose(believed, gp.OWN * y + (1 - gp.OWN) * process.mean(parts), atol=1e-6)
+    exact = gp.condition(parts, y, gp.CENTRE * np.array([1, 1, 1, 1, 1e-6, 1]))
+    np.testing.assert_allclose(exact.believed(y), y, atol=1e-4)
+
+
+def test_the_slopes_of_the_posterior_are_its_differences():
+    encoded, y, step = networks(15), RNG.normal(size=15), 1e-5
+    parts = gp.Metric(STEPS).parts(encoded, encoded)
+    for i, slope in enumerate(gp.log_posterior(parts, y, gp.CENTRE)[1]):
+        up, down = gp.CENTRE.copy(), gp.CENTRE.copy()
+        up[i], down[i] = up[i] * np.exp(step), down[i] * np.exp(-step)
+        difference = gp.log_posterior(parts, y, up)[0] - gp.log_posterior(parts, y, down)[0]
+        assert slope == pytest.approx(difference / (2 * step), rel=1e-4, abs=1e-5)
+
+
 def test_fitting_raises_the_posterior_and_stays_within_bounds():
     encoded = networks(25)
     parts = gp.Metric(STEPS).parts(encoded, encoded)
-    y = encoded.wide[:, 0]
-    theta = gp.fit(parts, (y - y.mean()) / y.std(), np.random.default_rng(0))
-    assert gp.log_posterior(parts, y, theta) > gp.log_posterior(parts, y, gp.CENTRE)
+    y = (encoded.wide[:, 0] - encoded.wide[:, 0].mean()) / encoded.wide[:, 0].std()
+    theta = gp.fit(parts, y)
+    assert gp.log_posterior(parts, y, theta)[0] > gp.log_posterior(parts, y, gp.CENTRE)[0]
     assert (theta >= gp.LOWEST).all()
     assert (theta <= gp.HIGHEST).all()
 
