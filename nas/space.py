@@ -38,6 +38,12 @@ class SearchSpace(Space[Arch], Protocol):
     """A family of architectures: a space whose members are an `Arch`."""
 
 
+def known_members(space: Space[object]) -> Sequence[Choices]:
+    """Choices of members that are known to be good: what the space's `known()` gives, where it has such a method."""
+    known = getattr(space, "known", None)
+    return known() if known else ()
+
+
 def largest(_name: str, options: Sequence[Choice]) -> Choice:
     """Choose the largest option everywhere: the architecture that holds every other one's weights."""
     return options[-1]

@@ -26,7 +26,7 @@ import optuna
 from optuna.distributions import CategoricalDistribution
 from search_nas_bench_macro import DATA, macro_space
 
-from nas.searcher import Latency, search
+from nas.searcher import ChoiceSpace, Latency, search
 from nas.searcher.budget_sampler import BudgetSampler, candidates_of
 from nas.space import Space, decisions, record, replay
 from search_spaces.mobilenet_v3 import MobileNetV3Space, StageSpace
@@ -68,7 +68,9 @@ class _Logged:
         began_s, accuracy = time.time(), self.bench.accuracy(network)
         if self.slow:
             time.sleep(self.bench.evaluation_s)
-        line = json.dumps([began_s, time.time(), accuracy, repr(network)]) + "\n"
+        space = self.bench.space
+        key = space.key(network) if isinstance(space, ChoiceSpace) else network
+        line = json.dumps([began_s, time.time(), accuracy, repr(key)]) + "\n"
         with self.log.open("a") as file:
             file.write(line)
         return accuracy
@@ -83,9 +85,10 @@ def workers_figures(benches: Sequence[Bench], storages: Callable[[Path, int], st
         runs: How many searches.
 
     Returns:
-        `workers_slowdown` (mean evaluations until the target was found, 8 workers over 1), `duplicates` (networks
-        evaluated twice), `crashes` (workers that did not end well), `start_spread_ms` (median and largest time between
-        the first and the last worker's call of `search`), `found` (runs that met the target, 1 and 8 workers).
+        `workers_slowdown` (evaluations until the target was found, 8 workers over 1, medians over runs),
+        `workers_slowdown_of_means` (the same of means), `duplicates` (networks evaluated twice), `crashes` (workers
+        that did not end well), `start_spread_ms` (median and largest time between the first and the last worker's call
+        of `search`), `evaluations` (of every run, alone and together; None where the target was not found).
     """
     alone = [_alone(benches[run % len(benches)], run) for run in range(runs)]
     context = multiprocessing.get_context("spawn")
@@ -113,7 +116,8 @@ def workers_figures(benches: Sequence[Bench], storages: Callable[[Path, int], st
             duplicates += len(networks) - len(set(networks))
             together.append(_until(bench, lines))
     return {
-        "workers_slowdown": round(_mean(together, benches) / _mean(alone, benches), 3),
+        "workers_slowdown": round(_over(statistics.median, together, alone, benches), 3),
+        "workers_slowdown_of_means": round(_over(statistics.fmean, together, alone, benches), 3),
         "duplicates": duplicates,
         "crashes": crashes,
         "errors": sorted({error for *_, error in said if error}),
@@ -167,9 +171,16 @@ def _until(bench: Bench, lines: Sequence[Sequence[Any]]) -> int | None:
     return next((i for i, line in enumerate(ordered, 1) if line[2] >= bench.target), None)
 
 
-def _mean(counts: Sequence[int | None], benches: Sequence[Bench]) -> float:
-    """Mean with a vain run counted as all its trials."""
-    return statistics.fmean(benches[0].trials if count is None else count for count in counts)
+def _over(
+    middle: Callable[[Sequence[int]], float],
+    together: Sequence[int | None],
+    alone: Sequence[int | None],
+    benches: Sequence[Bench],
+) -> float:
+    """Ratio of middles, a vain run counted as all its trials."""
+    most = benches[0].trials
+    many, one = ([most if count is None else count for count in counts] for counts in (together, alone))
+    return middle(many) / middle(one)
 
 
 def _search(bench: Bench, evaluate: _Logged, run: int, storage: str | None) -> None:
@@ -288,6 +299,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=4)
     parser.add_argument("--postgresql", action="store_true")
     arguments = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     space, accuracy, latency = macro_space(DATA)
     best = {b: max(accuracy[code] for code in accuracy if latency(space_choices(code)) <= b) for b in (4.0, 6.0, 8.0)}
     benches = [

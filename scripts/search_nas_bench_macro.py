@@ -1,6 +1,6 @@
 """Search a tabular benchmark through the library: NAS-Bench-Macro (arXiv 2103.11922), 6,561 networks; see `find`.
 
-    python scripts/search_nas_bench_macro.py [../shared/data/nas_bench_macro.npz] [--storage FILE_OR_URL]
+    python scripts/search_nas_bench_macro.py [../shared/data/nas_bench_macro.npz] [--storage FILE_OR_URL] [--workers 2]
 
 Eight layers choose between skip (0), an inverted residual k3 e3 (1) and k5 e6 (2); every network's accuracy is known
 from training, so `evaluate` is a look-up. The benchmark comes without latencies: here a layer takes its MACs on a
@@ -21,10 +21,19 @@ OPTIONS, MACS_PER_MS = (0, 1, 2), 10e6
 Code = tuple[int, ...]
 
 
-def find(data: Path, storage: str | None = None) -> SearchResult:
+def find(data: Path, storage: str | None = None, workers: int = 1) -> SearchResult:
     """Find the best network under three budgets that share 60 evaluations."""
     space, accuracy, latency = macro_space(data)
-    return search(space, accuracy.__getitem__, latency, budgets_ms=[4.0, 6.0, 8.0], trials=60, seed=0, storage=storage)
+    return search(
+        space,
+        accuracy.__getitem__,
+        latency,
+        budgets_ms=[4.0, 6.0, 8.0],
+        trials=60,
+        seed=0,
+        storage=storage,
+        workers=workers,
+    )
 
 
 def macro_space(data: Path) -> tuple[ChoiceSpace, dict[Code, float], AdditiveLatency]:
@@ -51,8 +60,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("data", nargs="?", type=Path, default=DATA)
     parser.add_argument("--storage")
+    parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
-    result = find(arguments.data, arguments.storage)
+    result = find(arguments.data, arguments.storage, arguments.workers)
     for winner in result.winners:
         found = winner.candidate
         print(f"budget {winner.budget_ms:g} ms: {found.arch} {found.accuracy:.2f} % in {found.latency_ms:.3f} ms")

@@ -1,6 +1,6 @@
 """MobileNetV3-like networks: stages of inverted residuals with elastic kernel, expansion, SE, activation, depth, width.
 
-Searching for MobileNetV3, arXiv 1905.02244. The hand-designed Large and Small are at the end of the file.
+Searching for MobileNetV3, arXiv 1905.02244. The hand-designed ones are in `mobilenet_v3_designs`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,20 @@ from dataclasses import dataclass
 
 from nas.arch import IMAGE, Act, Arch, Builder
 from nas.errors import InputError
-from nas.space import Choose
+from nas.space import Choice, Choices, Choose, record
 from search_spaces.blocks import InvertedResidual, make_divisible
+from search_spaces.mobilenet_v3_designs import (
+    ENDS,
+    LARGE,
+    SE_RATIO,
+    SMALL,
+    Row,
+    mobilenet_v3_large,
+    mobilenet_v3_small,
+    stages_of,
+)
 
-SE_RATIO = 0.25
+MULTIPLIERS = (1.0, 0.75, 0.5, 0.35)  # of a hand-designed network's widths
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +106,44 @@ class MobileNetV3Space:
             x = net.linear("features", x, net.width("features", features), act=Act.HSWISH)
         return net.classify(x, classes=self.classes)
 
+    def known(self) -> tuple[Choices, ...]:
+        """The members nearest to hand-designed networks with the strides of this space's stages, widest first."""
+        tables = [stages for stages in map(stages_of, (LARGE, SMALL)) if self._strides == [s[0][5] for s in stages]]
+        found = [record(self, self._like(stages, width))[1] for stages in tables for width in MULTIPLIERS]
+        return tuple(choices for i, choices in enumerate(found) if choices not in found[:i])
+
+    @property
+    def _strides(self) -> list[int]:
+        return [stage.stride for stage in self.stages]
+
+    def _like(self, stages: Sequence[Sequence[Row]], multiplier: float) -> Choose:
+        def choose(name: str, options: Sequence[Choice]) -> Choice:
+            part, _, of = name.partition(".")
+            if not of:
+                return options[-1]  # the largest resolution
+            if part in ENDS:
+                return _nearest(options, ENDS[part] * (multiplier if part == "stem" else 1))
+            i = int(part[1:])
+            if of == "depth":
+                return _nearest(options, len(stages[i]))
+            if of == "width":
+                return _nearest(options, stages[i][0][2] * multiplier)
+            j = min(int(of[1:]), len(stages[i]) - 1)
+            before = stages[i][j - 1] if j else stages[i - 1][-1] if i else None
+            return self._nearest_block(self.stages[i], stages[i][j], before[2] if before else ENDS["stem"])
+
+        return choose
+
+    def _nearest_block(self, stage: StageSpace, row: Row, in_channels: float) -> str:
+        kernel, mid, _, se, hswish, _ = row
+        act, blocks = Act.HSWISH if hswish else Act.RELU, self._block_options(stage)
+
+        def distance(label: str) -> tuple[float, ...]:
+            its_kernel, its_expansion, its_se, its_act = blocks[label]
+            return its_se != se, its_act != act, abs(its_kernel - kernel), abs(its_expansion - mid / in_channels)
+
+        return min(blocks, key=distance)
+
     def _stage(
         self, net: Builder, choose: Choose, stage: StageSpace, *, name: str, source: str, in_width: str
     ) -> tuple[str, str]:
@@ -146,87 +194,8 @@ def _check_options(name: str, options: Sequence[int | float | str]) -> None:
         raise InputError(f"{name} = {numbers} must be odd")
 
 
-# Hand-designed members (tables 1 and 2 of the paper): kernel, expansion channels, output channels, SE, h-swish, stride.
-_LARGE = (
-    (3, 16, 16, False, False, 1),
-    (3, 64, 24, False, False, 2),
-    (3, 72, 24, False, False, 1),
-    (5, 72, 40, True, False, 2),
-    (5, 120, 40, True, False, 1),
-    (5, 120, 40, True, False, 1),
-    (3, 240, 80, False, True, 2),
-    (3, 200, 80, False, True, 1),
-    (3, 184, 80, False, True, 1),
-    (3, 184, 80, False, True, 1),
-    (3, 480, 112, True, True, 1),
-    (3, 672, 112, True, True, 1),
-    (5, 672, 160, True, True, 2),
-    (5, 960, 160, True, True, 1),
-    (5, 960, 160, True, True, 1),
-)
-_SMALL = (
-    (3, 16, 16, True, False, 2),
-    (3, 72, 24, False, False, 2),
-    (3, 88, 24, False, False, 1),
-    (5, 96, 40, True, True, 2),
-    (5, 240, 40, True, True, 1),
-    (5, 240, 40, True, True, 1),
-    (5, 120, 48, True, True, 1),
-    (5, 144, 48, True, True, 1),
-    (5, 288, 96, True, True, 2),
-    (5, 576, 96, True, True, 1),
-    (5, 576, 96, True, True, 1),
-)
-
-
-def mobilenet_v3_large(**options: float) -> Arch:
-    """MobileNetV3-Large; options as for `mobilenet_v3_small`."""
-    return _hand_designed(_LARGE, features=1280, **options)
-
-
-def mobilenet_v3_small(**options: float) -> Arch:
-    """MobileNetV3-Small.
-
-    Args:
-        **options: `width` (multiplier, 1.0), `size_px` (224), `image_channels` (3), `classes` (1000),
-            `stem_stride` (2).
-    """
-    return _hand_designed(_SMALL, features=1024, **options)
-
-
-def _hand_designed(
-    table: Sequence[tuple[int, int, int, bool, bool, int]],
-    *,
-    features: int,
-    width: float = 1.0,
-    size_px: float = 224,
-    image_channels: float = 3,
-    classes: float = 1000,
-    stem_stride: float = 2,
-) -> Arch:
-    net = Builder(size_px=int(size_px), image_channels=int(image_channels))
-    in_width = net.width("stem", make_divisible(16 * width))
-    x = net.conv("stem", IMAGE, in_width, kernel=3, stride=int(stem_stride), act=Act.HSWISH)
-    stage, in_table = -1, 16
-    for i, (kernel, mid, out, se, hswish, stride) in enumerate(table):
-        channels = make_divisible(out * width)
-        shared = stride == 1 and channels == net.channels(in_width)
-        if not shared:
-            stage += 1
-        out_width = in_width if shared else net.width(f"s{stage}", channels)
-        mid_channels = make_divisible(mid / in_table * net.channels(in_width))
-        block = InvertedResidual(
-            kernel=kernel,
-            mid=mid_channels,
-            squeeze=make_divisible(mid_channels * SE_RATIO) if se else 0,
-            act=Act.HSWISH if hswish else Act.RELU,
-            stride=stride,
-        )
-        x, in_width = block.write(net, f"b{i}", x, in_width, out_width), out_width
-        in_table = out
-    x = net.conv("head", x, net.width("head", make_divisible(6 * table[-1][2] * width)), act=Act.HSWISH)
-    x = net.linear("features", net.pool("pool", x), net.width("features", features), act=Act.HSWISH)
-    return net.classify(x, classes=int(classes))
+def _nearest(options: Sequence[Choice], wanted: float) -> Choice:
+    return min(options, key=lambda option: abs(float(option) - wanted))
 
 
 __all__ = ["MobileNetV3Space", "StageSpace", "mobilenet_v3_large", "mobilenet_v3_small"]

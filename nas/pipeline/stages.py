@@ -28,7 +28,7 @@ from nas.pipeline.context import Context
 from nas.pipeline.pricing import Pricer, open_pricer, require_rows
 from nas.progress import silent
 from nas.searcher import Extremes, SearchResult, search, trials_csv
-from nas.space import uniform
+from nas.space import known_members, uniform
 from nas.training import fine_tune, train_supernet
 
 ANCHORS = 5  # networks timed beside the winner
@@ -136,6 +136,7 @@ def searched(ctx: Context, pricer: Pricer, budgets: Sequence[Budget], evaluator:
             storage=storage or ctx.run.journal,
             study=ctx.run.path.name if storage else "search",  # a database holds the studies of many runs
             workers=ctx.settings.workers,
+            known=known_members(ctx.space),
             slack=settings.slack,
             fingerprint={"supernet": _supernet_key(ctx), "table scale": f"{pricer.model.scale:.6g}"},
             bounds=budgets[0].bounds,

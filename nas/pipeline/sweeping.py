@@ -34,7 +34,7 @@ def sweep_budgets(settings: Settings) -> int:
     reports: dict[Path, RunReport] = {}
 
     def failed(ms: float, error: NasError) -> None:
-        failures[f"{ms:g}"] = error
+        failures[f"{ms:.12g}"] = error
         say(errors, f"error: {error}")
 
     with opened(settings, console) as ctx:
@@ -82,4 +82,4 @@ def _one(ctx: Context, pricer: Pricer, budget: Budget, evaluator: SupernetEvalua
 
 
 def _run(ctx: Context, budget: Budget) -> RunDir:
-    return RunDir(path=ctx.run.path / f"{budget.ms:g}ms")
+    return RunDir(path=ctx.run.path / f"{budget.ms:.12g}ms")

@@ -15,6 +15,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 from nas.arch import Arch, digest
@@ -86,13 +87,10 @@ class AdditiveLatency:
 
     def __init__(self, tables: Mapping[str, Mapping[Any, float]], base_ms: float = 0.0) -> None:
         self.tables: Mapping[str, Mapping[Choice, float]] = {
-            decision: dict(prices) for decision, prices in tables.items()
+            decision: {option: _price(f"{decision} = {option!r}", ms) for option, ms in prices.items()}
+            for decision, prices in tables.items()
         }
-        self.base_ms = base_ms
-        prices = [(f"{d} = {option!r}", ms) for d, table in self.tables.items() for option, ms in table.items()]
-        for what, ms in [("base_ms", base_ms), *prices]:
-            if not (isinstance(ms, int | float) and math.isfinite(ms)):
-                raise InputError(f"latency of {what} is {ms!r} ms, must be a finite number")
+        self.base_ms = _price("base_ms", base_ms)
 
     def __call__(self, choices: Mapping[str, Choice]) -> float:
         """Milliseconds of a network, given its choices.
@@ -156,6 +154,12 @@ def _hash(value: object, space: str) -> str:
             f"space {space}: the key {value!r} cannot be written as JSON ({error}); give strings, numbers, lists"
         ) from None
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_CHARS]
+
+
+def _price(what: str, ms: object) -> float:
+    if not (isinstance(ms, Real) and math.isfinite(ms)):
+        raise InputError(f"latency of {what} is {ms!r} ms, must be a finite number")
+    return float(ms)
 
 
 def _check(where: str, options: Sequence[Choice]) -> None:

@@ -65,25 +65,26 @@ def turn(label: str) -> Iterator[None]:
 
 @dataclass(slots=True)
 class Watch:
-    """Tells which owners are dead, remembering when their beats were last seen to change."""
+    """Tells which owners are dead, remembering when their trials' beats were last seen to change."""
 
-    _beats: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _beats: dict[int, tuple[int, float]] = field(default_factory=dict)
 
-    def dead(self, owner: str, beat: int) -> bool:
-        """Whether a trial's owner is known to be dead.
+    def dead(self, number: int, owner: str, beat: int) -> bool:
+        """Whether the owner of a trial that runs is known to be dead.
 
         Args:
-            owner: As its trial says.
+            number: The trial's; every one begins to beat anew.
+            owner: As the trial says.
             beat: The trial's beat.
         """
         place, _, name = owner.partition("/")
         if place == _place():
             return not _held(_folder() / f"{Path(name).name}.lease")
         now_s = time.monotonic()
-        last, since_s = self._beats.get(owner, (-1, now_s))
+        last, since_s = self._beats.get(number, (-1, now_s))
         if last != beat:
             since_s = now_s
-        self._beats[owner] = (beat, since_s)
+        self._beats[number] = (beat, since_s)
         return now_s - since_s > LEASE_S
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import optuna
 from optuna.distributions import CategoricalDistribution
@@ -17,10 +17,13 @@ from nas.progress import Progress
 from nas.searcher.claims import Lease, leased
 from nas.searcher.ledger import Ledger
 from nas.searcher.nearby import Latency, Priced, first_points
-from nas.searcher.samplers import BUDGET, Task, make_sampler
+from nas.searcher.samplers import BUDGET, Task, make_sampler, prepared
 from nas.searcher.storages import SharedStudy, Storage, open_study
 from nas.searcher.worker import Evaluate, Worker
 from nas.space import Choices, Space, decisions
+
+if TYPE_CHECKING:
+    from nas.searcher.candidates import Candidates  # needs scipy, 0.3 s to import
 
 FIRST_POINTS = 10  # at most; a third of the trials when that is less
 
@@ -36,6 +39,7 @@ class Job:
         settings: What makes trials comparable, by name.
         fastest: Fastest network of the space.
         known: Choices to evaluate first.
+        candidates: What the sampler needs to know of the space, where that was found out already.
     """
 
     space: Space[Any]
@@ -50,6 +54,7 @@ class Job:
     settings: Mapping[str, str]
     fastest: Priced
     known: tuple[Choices, ...]
+    candidates: Candidates | None = None
 
     def open(self, since: int | None = None) -> Ledger:
         """Open the study, or begin it.
@@ -64,12 +69,15 @@ class Job:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         return Ledger(shared=open_study(self.storage, self.study, self.settings), since=since)
 
+    def prepared(self) -> Self:
+        """The same with the candidates, so that the workers it is sent to need not list the space again."""
+        if isinstance(self.sampler, BaseSampler):
+            return self
+        return replace(self, candidates=prepared(self.sampler, self._task(self.seed)))
+
     def make_sampler(self, seed: int) -> BaseSampler:
         """Make the sampler."""
-        if isinstance(self.sampler, BaseSampler):
-            return self.sampler
-        task = Task(space=self.space, latency=self.latency, limits_ms=self.limits_ms, seed=seed, startup=self._startup)
-        return make_sampler(self.sampler, task)
+        return self.sampler if isinstance(self.sampler, BaseSampler) else make_sampler(self.sampler, self._task(seed))
 
     def work(self, ledger: Ledger, index: int, progress: Progress) -> None:
         """Work as one of the study's workers until the search is done.
@@ -99,6 +107,16 @@ class Job:
                 distributions={name: CategoricalDistribution(choices) for name, choices in options.items()},
                 pending=[*self.known, *self._first_points()],
             ).run(progress)
+
+    def _task(self, seed: int) -> Task:
+        return Task(
+            space=self.space,
+            latency=self.latency,
+            limits_ms=self.limits_ms,
+            seed=seed,
+            startup=self._startup,
+            candidates=self.candidates,
+        )
 
     @property
     def _startup(self) -> int:

@@ -8,21 +8,28 @@ the shared study whole, as a RUNNING trial, when it is claimed.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from nas.errors import StorageError
 from nas.searcher.claims import Watch
 from nas.searcher.storages import SharedStudy
 from nas.space import Choices
 
 DIGEST, LATENCY, OWNER, BEAT, FAILURE = "digest", "latency_ms", "owner", "beat", "failure"
 LOST = "its worker died"
+GIVEN_UP = "its worker was interrupted"
 WITHDRAWN = "claimed by another worker"
 ADOPTED = "taken into the search"
+REFUSED = "not a network of this space"
 MAX_LOSSES = 3  # a network that was lost so often is what kills its workers
+REASON_CHARS = 500  # kept of a failure's reason
+
+_NO_FAILURES = (LOST, GIVEN_UP, WITHDRAWN, ADOPTED, REFUSED)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -35,7 +42,7 @@ class Ledger:
         claimed: Being evaluated by a live worker: number in the shared study.
         since: Trials that the shared study had when this run began, None for as many as it has now.
         failed: Failed in this run (older failures may be tried again), or lost `MAX_LOSSES` times.
-        lost: Choices of those whose worker died, oldest first.
+        lost: Choices of those whose worker died or was interrupted, oldest first.
         failures: Evaluations that failed, all runs together.
         failures_in_a_row: Of all workers together, in this run.
         reason: Of the last of them.
@@ -73,6 +80,10 @@ class Ledger:
         """Whether a network needs no evaluation: done, under way, or failed."""
         return key in self.done or key in self.claimed or key in self.failed
 
+    def evaluated(self, limit_ms: float) -> int:
+        """Number of evaluated networks within a latency."""
+        return sum(trial.user_attrs[LATENCY] <= limit_ms for trial in self.done.values())
+
     def best(self, limit_ms: float) -> FrozenTrial | None:
         """The most accurate network within a latency, the faster of equals."""
         within = [trial for trial in self.done.values() if trial.user_attrs[LATENCY] <= limit_ms]
@@ -98,9 +109,14 @@ class Ledger:
 
     def fail(self, trial_id: int, reason: str) -> None:
         """Finish a trial of the shared study without a value."""
-        self.shared.note(trial_id, FAILURE, reason)
+        self.shared.note(trial_id, FAILURE, reason[:REASON_CHARS])
         self.shared.finish(trial_id, TrialState.FAIL)
         self.sync()
+
+    def give_up(self, trial_id: int) -> None:
+        """Free a claimed network for the next worker; where the storage fails, the end of the lease does."""
+        with suppress(StorageError):
+            self.fail(trial_id, GIVEN_UP)
 
     def complete(self, trial_id: int, accuracy: float) -> None:
         """Finish a trial of the shared study with its accuracy."""
@@ -135,12 +151,15 @@ class Ledger:
         return number
 
     def _running(self, trial: FrozenTrial) -> bool:
-        attrs = trial.user_attrs
-        if not self.shared.private and self._watch.dead(attrs.get(OWNER, ""), attrs.get(BEAT, 0)):
+        if not self.shared.private and self._dead(trial):
             self.shared.note(trial._trial_id, FAILURE, LOST)  # noqa: SLF001
             return self.shared.finish(trial._trial_id, TrialState.FAIL)  # noqa: SLF001
-        self.claimed.setdefault(attrs.get(DIGEST, ""), trial.number)
+        self.claimed.setdefault(trial.user_attrs.get(DIGEST, ""), trial.number)
         return False
+
+    def _dead(self, trial: FrozenTrial) -> bool:
+        attrs = trial.user_attrs
+        return self._watch.dead(trial.number, attrs.get(OWNER, ""), attrs.get(BEAT, 0))
 
     def _finished(self, trial: FrozenTrial, number: int) -> None:
         key, reason = trial.user_attrs.get(DIGEST, ""), trial.user_attrs.get(FAILURE)
@@ -151,12 +170,12 @@ class Ledger:
         if trial.state is TrialState.COMPLETE and key:
             self.done.setdefault(key, trial)
             self.failures_in_a_row = 0
-        elif reason == LOST and key:
-            self._losses[key] += 1
+        elif reason in (LOST, GIVEN_UP) and key:
+            self._losses[key] += reason == LOST
             self.lost[key] = dict(trial.params)
             if self._losses[key] >= MAX_LOSSES:
                 self.failed.add(key)
-        elif trial.state is TrialState.FAIL and reason not in (None, LOST, WITHDRAWN, ADOPTED):
+        elif trial.state is TrialState.FAIL and reason not in (None, *_NO_FAILURES):
             self._failed(trial, key, reason)
 
     def _failed(self, trial: FrozenTrial, key: str, reason: str) -> None:

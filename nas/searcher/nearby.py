@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from nas.errors import InputError
@@ -42,10 +43,10 @@ def price(space: Space[Any], choose: Choose, latency: Latency) -> Priced:
         InputError: The latency model gives something that is not a positive number.
     """
     arch, choices = record(space, choose)
-    ms = latency_ms(latency, arch, choices)
-    if not (math.isfinite(ms) and ms > 0):
-        raise InputError(f"the latency model gives {ms} ms for the network {choices}; must be a positive number")
-    return Priced(arch=arch, choices=choices, latency_ms=ms)
+    ms: object = latency_ms(latency, arch, choices)
+    if not (isinstance(ms, Real) and math.isfinite(ms) and float(ms) > 0):
+        raise InputError(f"the latency model gives {ms!r} ms for the network {choices}; must be a positive number")
+    return Priced(arch=arch, choices=choices, latency_ms=float(ms))
 
 
 def neighbour(space: Space[Any], choices: Choices, latency: Latency, rng: random.Random) -> Priced:

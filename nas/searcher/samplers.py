@@ -6,13 +6,16 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 
 from nas.errors import InputError, did_you_mean
 from nas.searcher.nearby import Latency
 from nas.space import Space
+
+if TYPE_CHECKING:
+    from nas.searcher.candidates import Candidates
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +25,7 @@ class Task:
     Attributes:
         limits_ms: Latencies that are searched under, ascending.
         startup: Evaluations that are given before the sampler takes over.
+        candidates: Result of `prepared`, when the caller has it.
     """
 
     space: Space[Any]
@@ -29,12 +33,18 @@ class Task:
     limits_ms: Sequence[float]
     seed: int
     startup: int
+    candidates: Candidates | None = None
 
 
 def _budget(task: Task) -> BaseSampler:
-    module: Any = importlib.import_module("nas.searcher.budget_sampler")  # needs scipy, 0.3 s to import
-    sampler: BaseSampler = module.BudgetSampler(task.space, task.latency, task.limits_ms, seed=task.seed)
+    sampler: BaseSampler = _budget_sampler().BudgetSampler(
+        task.space, task.latency, task.limits_ms, seed=task.seed, candidates=task.candidates
+    )
     return sampler
+
+
+def _budget_sampler() -> Any:
+    return importlib.import_module("nas.searcher.budget_sampler")  # needs scipy, 0.3 s to import
 
 
 def _tpe(task: Task) -> BaseSampler:
@@ -72,6 +82,14 @@ def make_sampler(name: str, task: Task) -> BaseSampler:
     """
     require_sampler(name)
     return SAMPLERS[name](task)
+
+
+def prepared(name: str, task: Task) -> Candidates | None:
+    """What a sampler finds out about a space before it suggests anything, seconds of work; None for most."""
+    if name != BUDGET:
+        return None
+    found: Candidates = _budget_sampler().candidates_of(task.space, task.latency, task.limits_ms)
+    return found
 
 
 def require_sampler(name: str) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import math
+import operator
 import random
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import closing
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from optuna.samplers import BaseSampler
-from optuna.storages import BaseStorage
+from optuna.storages import BaseStorage, InMemoryStorage
 
 from nas.errors import InputError, TooManyFailuresError
 from nas.progress import Progress, silent
@@ -22,7 +25,7 @@ from nas.searcher.nearby import Latency, price
 from nas.searcher.result import Candidate, SearchResult, Winner
 from nas.searcher.samplers import BUDGET, require_sampler
 from nas.searcher.worker import Evaluate
-from nas.searcher.workers import work_in_processes
+from nas.searcher.workers import require_sendable, work_in_processes
 from nas.space import Choice, Choices, Space, decisions, record, replay, uniform
 
 PROBES = 8  # random networks whose latency identifies a table
@@ -76,6 +79,17 @@ def search(
         bounds: Result of `extremes`, when the caller has it.
         progress: Told after every evaluation.
 
+    Returns:
+        A winner for each budget, every network that was evaluated, and the budgets that none meets.
+
+    Example:
+        >>> from nas.searcher import AdditiveLatency, ChoiceSpace
+        >>> space = ChoiceSpace("toy", {"kernel": (3, 5), "depth": (1, 2, 3)})
+        >>> table = AdditiveLatency({"kernel": {3: 1.0, 5: 1.5}, "depth": {1: 1.0, 2: 2.0, 3: 3.0}})
+        >>> found = search(space, lambda net: net["kernel"] * net["depth"], table, budget_ms=3.5, trials=4, seed=0)
+        >>> found.best.choices, found.best.latency_ms
+        ({'kernel': 5, 'depth': 2}, 3.5)
+
     Raises:
         InputError: A setting is out of range, or the storage holds a search of another space, latency or fingerprint.
         InfeasibleError: No network of the space fits any budget.
@@ -83,8 +97,11 @@ def search(
         TooManyFailuresError: Ten evaluations in a row failed, or none succeeded.
     """
     budgets = _budgets(budget_ms, budgets_ms)
-    if trials < 1 or workers < 1 or not (math.isfinite(slack) and slack >= 0):
-        raise InputError(f"trials={trials}, workers={workers}, slack={slack}: must be >= 1, >= 1 and >= 0")
+    trials, workers, seed = _whole("trials", trials), _whole("workers", workers), _whole("seed", seed, least=None)
+    if not (math.isfinite(slack) and slack >= 0):
+        raise InputError(f"slack={slack}: must be a number, at least 0")
+    if workers > 1 and isinstance(storage, InMemoryStorage):
+        raise InputError(f"workers={workers}: a study in memory cannot be shared; leave storage out or name a file")
     if isinstance(sampler, str):
         require_sampler(sampler)
     bounds = bounds or extremes(space, latency)
@@ -110,26 +127,48 @@ def search(
             known=tuple(_checked(space, latency, choices) for choices in known),
         )
         if workers > 1:
-            ledger = work_in_processes(job, workers, progress)
-            ledger.mirror.sampler = job.make_sampler(seed)
-        else:
-            ledger = job.open()
-            job.work(ledger, 0, progress)
+            require_sendable(job)
+        ledger = job.open()
+        with closing(ledger.shared):
+            job = job.prepared()
+            if workers > 1:
+                work_in_processes(job, ledger, workers, progress)
+                ledger.mirror.sampler = job.make_sampler(seed)
+            else:
+                job.work(ledger, 0, progress)
         return _result(job, ledger, feasible, infeasible)
 
 
 def _budgets(budget_ms: float | None, budgets_ms: Sequence[float] | None) -> list[float]:
     if (budget_ms is None) == (budgets_ms is None):
         raise InputError("give either budget_ms, one budget, or budgets_ms, several")
-    budgets = [budget_ms] if budget_ms is not None else list(budgets_ms or ())
-    if not budgets:
+    try:
+        given: list[object] = [budget_ms] if budgets_ms is None else list(budgets_ms)
+    except TypeError:
+        raise InputError(f"budgets_ms={budgets_ms!r}: must be several numbers; budget_ms is for one") from None
+    if not given:
         raise InputError("budgets_ms is empty; give at least one budget in milliseconds")
+    budgets = sorted(map(_budget, given))
     for ms in budgets:
-        if isinstance(ms, bool) or not isinstance(ms, int | float) or not (math.isfinite(ms) and ms > 0):
-            raise InputError(f"budget {ms!r}: must be a number of milliseconds above 0")
         if budgets.count(ms) > 1:
             raise InputError(f"budget {ms:g} ms is given {budgets.count(ms)} times; leave one")
-    return sorted(budgets)
+    return budgets
+
+
+def _budget(ms: object) -> float:
+    if isinstance(ms, bool) or not isinstance(ms, Real) or not (math.isfinite(ms) and float(ms) > 0):
+        raise InputError(f"budget {ms!r}: must be a number of milliseconds above 0")
+    return float(ms)
+
+
+def _whole(name: str, value: int, *, least: int | None = 1) -> int:
+    try:
+        number = operator.index(value)  # NumPy's too
+    except TypeError:
+        raise InputError(f"{name}={value!r}: must be a whole number") from None
+    if least is not None and number < least:
+        raise InputError(f"{name}={number}: must be at least {least}")
+    return number
 
 
 def _checked(space: Space[Any], latency: Latency, choices: Mapping[str, Choice]) -> Choices:
@@ -181,7 +220,8 @@ def _result(job: Job, ledger: Ledger, budgets: Sequence[float], infeasible: tupl
         for key in _winner(ledger, limit_ms)
     ]
     if not winners:
-        raise TooManyFailuresError(f"all {ledger.failures} evaluations failed; the study holds their reasons")
+        last = f", the last with {ledger.reason}" if ledger.reason else ""
+        raise TooManyFailuresError(f"all {ledger.failures} evaluations failed{last}")
     return SearchResult(
         winners=tuple(winners),
         trials=tuple(candidates.values()),
@@ -196,6 +236,7 @@ def _winner(ledger: Ledger, limit_ms: float) -> list[str]:
     if best is None:
         return []
     recommend = getattr(ledger.mirror.sampler, "recommend", None)  # ours has it, Optuna's have not
-    if recommend is not None:
-        best = recommend(ledger.mirror, limit_ms) or best
+    found = recommend(ledger.mirror, limit_ms) if recommend else None
+    if found is not None and found.user_attrs.get(LATENCY, math.inf) <= limit_ms:
+        best = found
     return [best.user_attrs[DIGEST]]

@@ -10,9 +10,10 @@ import importlib
 import re
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,12 @@ Storage = Path | str | BaseStorage | None
 SETTINGS = "settings"
 GRPC_TIMEOUT_S = 10.0
 OPENINGS = 4  # workers of several machines may make the tables of a fresh database at the same moment
+_JOURNAL_ERRORS = (OSError, ValueError, KeyError, TypeError)  # the last three: lines that are no journal's
 _DRIVERS = {"postgresql": "psycopg[binary]", "mysql": "PyMySQL", "mariadb": "PyMySQL"}
+
+
+def _nothing() -> None:
+    """What closing takes where nothing was opened."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,12 +54,14 @@ class SharedStudy:
         label: The storage in messages and the key of its `turn`; a URL's password is left out.
         private: Whether nobody else can see it.
         errors: What the storage raises when it fails.
+        close: Gives back the connections that were opened for it.
     """
 
     study: optuna.Study
     label: str
     private: bool
     errors: tuple[type[Exception], ...]
+    close: Callable[[], None] = _nothing
 
     def trials(self) -> list[FrozenTrial]:
         """All trials by number, as they are now; not to be changed."""
@@ -120,8 +128,14 @@ def open_study(storage: Storage, name: str, settings: Mapping[str, str]) -> Shar
         )
     errors = _errors(storage)
     with turn(label), _as_storage_error(label, errors):
-        study = _load(_opened(storage, errors), name)
-        return _begun(SharedStudy(study=study, label=label, private=False, errors=errors), settings)
+        opened, close = _opened(storage, errors)
+        try:
+            study = _load(opened, name)
+            shared = SharedStudy(study=study, label=label, private=False, errors=errors, close=close)
+            return _begun(shared, settings)
+        except BaseException:
+            close()
+            raise
 
 
 def _load(storage: BaseStorage, name: str) -> optuna.Study:
@@ -147,30 +161,42 @@ def _begun(shared: SharedStudy, settings: Mapping[str, str]) -> SharedStudy:
     return shared
 
 
-def _opened(storage: Path | str | BaseStorage, errors: tuple[type[Exception], ...]) -> BaseStorage:
+def _opened(
+    storage: Path | str | BaseStorage, errors: tuple[type[Exception], ...]
+) -> tuple[BaseStorage, Callable[[], None]]:
+    """A storage, and what gives its connections back."""
     if isinstance(storage, BaseStorage):
-        return storage
+        return storage, _nothing
     if isinstance(storage, Path) or "://" not in storage:
-        return JournalStorage(LockedJournal(Path(storage)))
+        return JournalStorage(LockedJournal(Path(storage))), _nothing
     if storage.startswith("grpc://"):
         host, port = _address(storage)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             proxy = GrpcStorageProxy(host=host, port=port)
         proxy.wait_server_ready(timeout=GRPC_TIMEOUT_S)
-        return proxy
+        return proxy, proxy.close
     for attempt in range(OPENINGS):
         try:
-            return get_storage(RDBStorage(storage, engine_kwargs={"pool_pre_ping": True}))
+            database = RDBStorage(storage, engine_kwargs={"pool_pre_ping": True})
         except ImportError as error:
             scheme = re.split(r"[+:]", storage)[0]
             driver = _DRIVERS.get(scheme, f"the driver of {scheme}")
             raise InputError(f"{_label(storage)} needs a driver ({error}); pip install '{driver}'") from None
+        except ValueError as error:
+            raise InputError(f"storage={_label(storage)}: not a database's URL ({error})") from None
         except errors:
             if attempt == OPENINGS - 1:
                 raise
             time.sleep(0.2 * (attempt + 1))
+        else:
+            return get_storage(database), partial(_disconnect, database)
     raise AssertionError("returned or raised above")
+
+
+def _disconnect(database: RDBStorage) -> None:
+    database.remove_session()
+    database.engine.dispose()
 
 
 def _address(url: str) -> tuple[str, int]:
@@ -194,13 +220,23 @@ def _label(storage: Storage) -> str:
 
 def _errors(storage: Path | str | BaseStorage) -> tuple[type[Exception], ...]:
     """What a storage raises when it fails; only its own library is imported."""
-    if isinstance(storage, BaseStorage):
-        return (StorageInternalError,)
-    if isinstance(storage, Path) or "://" not in storage:
-        return (OSError, ValueError, KeyError, TypeError)  # the last three: lines that are no journal's
-    if storage.startswith("grpc://"):
-        return (_class("grpc", "RpcError"), ConnectionError)
-    return (StorageInternalError, _class("sqlalchemy.exc", "SQLAlchemyError"), RuntimeError)
+    match storage:
+        case Path() | JournalStorage():
+            return _JOURNAL_ERRORS
+        case str() if "://" not in storage:
+            return _JOURNAL_ERRORS
+        case GrpcStorageProxy():
+            return _grpc_errors()
+        case str() if storage.startswith("grpc://"):
+            return _grpc_errors()
+        case str() | RDBStorage():
+            return (StorageInternalError, _class("sqlalchemy.exc", "SQLAlchemyError"), RuntimeError)
+        case _:
+            return (StorageInternalError,)
+
+
+def _grpc_errors() -> tuple[type[Exception], ...]:
+    return (_class("grpc", "RpcError"), ConnectionError)
 
 
 def _class(module: str, name: str) -> Any:

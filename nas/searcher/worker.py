@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, cast
 
-from optuna.distributions import BaseDistribution
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
 from nas.errors import DeviceError, StorageError, TooManyFailuresError
 from nas.progress import Progress
 from nas.searcher.choice_space import network_key
 from nas.searcher.claims import BEAT_S, Lease
-from nas.searcher.ledger import ADOPTED, BEAT, DIGEST, LATENCY, Ledger
+from nas.searcher.ledger import ADOPTED, BEAT, DIGEST, LATENCY, REFUSED, Ledger
 from nas.searcher.nearby import Latency, Priced, neighbour, price
 from nas.space import Choice, Choices, Space, record, replay
 
@@ -60,7 +60,7 @@ class Worker:
     lease: Lease
     fastest: Priced
     rng: random.Random
-    distributions: Mapping[str, BaseDistribution]
+    distributions: Mapping[str, CategoricalDistribution]
     pending: list[Choices] = field(default_factory=list)
 
     def run(self, progress: Progress) -> None:
@@ -71,14 +71,7 @@ class Worker:
             StorageError: The storage failed.
         """
         while self._step():
-            best = self.ledger.best(self.limits_ms[-1])
-            note = f"best {best.values[0]:.1%} at {best.user_attrs[LATENCY]:.4g} ms" if best else ""
-            progress("search", self.evaluated, self.trials, note)
-
-    @property
-    def evaluated(self) -> int:
-        """Number of evaluated networks within the largest limit."""
-        return sum(trial.user_attrs[LATENCY] <= self.limits_ms[-1] for trial in self.ledger.done.values())
+            tell(progress, self.ledger, self.limits_ms[-1], self.trials)
 
     def _step(self) -> bool:
         """Evaluate one more network; False when there is nothing left to do."""
@@ -86,7 +79,7 @@ class Worker:
             with self.ledger.shared.turn():
                 self.ledger.sync()
                 self._require_some_success()
-                missing = self.trials - self.evaluated
+                missing = self.trials - self.ledger.evaluated(self.limits_ms[-1])
                 if missing <= 0:
                     return False
                 if missing > len(self.ledger.claimed):
@@ -106,7 +99,8 @@ class Worker:
         try:
             with self._beating(trial_id):
                 accuracy = _number(self.evaluate(draw.priced.arch))
-        except (StorageError, DeviceError):
+        except (StorageError, DeviceError, KeyboardInterrupt):
+            self.ledger.give_up(trial_id)
             raise
         except Exception as error:  # noqa: BLE001  one network that cannot be evaluated must not end the search
             self.ledger.fail(trial_id, f"{type(error).__name__}: {error}")
@@ -173,20 +167,29 @@ class Worker:
 
     def _enqueued(self) -> _Draw | None:
         """The next network that a dead worker left, a user enqueued or the search starts with."""
-        for trial in list(self.ledger.waiting.values()):
-            if self.ledger.shared.take(trial._trial_id):  # noqa: SLF001
-                self.pending.insert(0, dict(trial.system_attrs.get("fixed_params", {})))
-                self.ledger.fail(trial._trial_id, ADOPTED)  # noqa: SLF001
-        lost = [choices for key, choices in self.ledger.lost.items() if not self.ledger.known(key)]
-        for choices in (*lost, *self.pending):
-            if choices in self.pending:
-                self.pending.remove(choices)
+        self._adopt()
+        lost, self.ledger.lost = self.ledger.lost, {}
+        self.pending[:0] = [choices for key, choices in lost.items() if not self.ledger.known(key)]
+        while self.pending:
+            choices = self.pending.pop(0)
             self.ledger.mirror.enqueue_trial(choices)
             draw = self._ask()
             if draw.priced.latency_ms <= self.limits_ms[-1] and not self.ledger.known(draw.key):
                 return draw
             self._reject(draw, remember=False)
         return None
+
+    def _adopt(self) -> None:
+        """Take over what users enqueued in the shared study."""
+        for trial in list(self.ledger.waiting.values()):
+            trial_id = trial._trial_id  # noqa: SLF001
+            if self.ledger.shared.take(trial_id):
+                choices: Choices = dict(trial.system_attrs.get("fixed_params", {}))
+                options = {name: self.distributions[name].choices for name in choices if name in self.distributions}
+                fits = all(choices[name] in offered for name, offered in options.items())
+                if fits:
+                    self.pending.insert(0, choices)
+                self.ledger.fail(trial_id, ADOPTED if fits else REFUSED)
 
     def _limit_ms(self, number: int) -> float:
         return self.limits_ms[number % len(self.limits_ms)]
@@ -228,7 +231,14 @@ class Worker:
         self.ledger.mirror.tell(draw.number, state=state)
 
 
+def tell(progress: Progress, ledger: Ledger, limit_ms: float, trials: int) -> None:
+    """Report how many networks are evaluated, and the best of them."""
+    best = ledger.best(limit_ms)
+    note = f"best {best.values[0]:.1%} at {best.user_attrs[LATENCY]:.4g} ms" if best else ""
+    progress("search", min(ledger.evaluated(limit_ms), trials), trials, note)
+
+
 def _number(value: object) -> float:
-    if not isinstance(value, Real) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise ValueError(f"accuracy is {value!r}, must be a finite number")
     return float(value)

@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from nas.errors import InputError
+
 BUDGETS = "budgets=[5,0.0001,3]"
 
 
@@ -82,3 +84,16 @@ def test_a_storage_that_cannot_be_reached(home, steady, monkeypatch) -> None:
     outcome = home.do("search", "storage='sqlite:////nowhere/at/all/study.db'")
     assert outcome.code == 4
     assert outcome.err.startswith("error: sqlite:////nowhere/at/all/study.db: the storage failed")
+
+
+def test_known_networks_of_the_space_are_searched_first(home, steady, monkeypatch) -> None:
+    seen = []
+
+    def asked(*_, known, **__):
+        seen.append(known)
+        raise InputError("enough")
+
+    monkeypatch.setattr("nas.pipeline.stages.search", asked)
+    monkeypatch.setattr("nas.pipeline.stages.known_members", lambda space: ({"of": space.name},))
+    assert home.do("search").code == 2
+    assert seen == [({"of": "tiny"},)]

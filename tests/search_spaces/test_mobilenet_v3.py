@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nas.arch import Act, Kind, cost, digest
 from nas.errors import InputError
-from nas.space import decisions, largest, record, smallest, uniform
+from nas.space import decisions, known_members, largest, record, replay, smallest, uniform
 from search_spaces.mobilenet_v3 import MobileNetV3Space, StageSpace, mobilenet_v3_large, mobilenet_v3_small
 
 SPACE = MobileNetV3Space(
@@ -125,3 +125,34 @@ def test_hand_designed_networks_take_any_input():
     assert sum(layer.kind is Kind.SE for layer in large.layers) == 8
     assert sum(layer.kind is Kind.SE for layer in small.layers) == 9
     assert (small.classes, small.size_px, small.widths["image"]) == (7, 32, 1)
+
+
+LARGE_LIKE = MobileNetV3Space(
+    name="large_like",
+    image_channels=3,
+    classes=1000,
+    sizes_px=(160, 224),
+    stem_widths=(8, 16),
+    stem_stride=2,
+    stages=tuple(
+        StageSpace(widths=(width // 2, width), depths=(1, depth) if depth > 1 else (1,), stride=stride)
+        for width, depth, stride in ((16, 1, 1), (24, 2, 2), (40, 3, 2), (80, 4, 2), (112, 2, 1), (160, 3, 2))
+    ),
+    kernels=(3, 5),
+    expansions=(1.0, 2.5, 3.0, 4.0, 6.0),
+    se=(False, True),
+    acts=("relu", "hswish"),
+    head_expansions=(6.0,),
+    feature_widths=(1280,),
+)
+
+
+def test_hand_designed_networks_are_known_members_where_the_stages_agree():
+    known = known_members(LARGE_LIKE)
+    archs = [record(LARGE_LIKE, replay(choices))[0] for choices in known]
+    found, written = cost(archs[0]), cost(mobilenet_v3_large())
+    assert found.params == pytest.approx(written.params, rel=0.01)
+    assert found.macs == pytest.approx(written.macs, rel=0.02)
+    macs = [cost(arch).macs for arch in archs]
+    assert macs == sorted(set(macs), reverse=True)
+    assert known_members(SPACE) == ()

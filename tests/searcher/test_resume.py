@@ -48,9 +48,26 @@ def test_more_trials_continue_a_finished_search(run, oracle):
     assert len(many.trials) == 20
 
 
+def test_a_network_that_is_interrupted_often_is_not_given_up(run, oracle):
+    interrupted = [oracle([KeyboardInterrupt()]) for _ in range(4)]
+    for evaluate in interrupted:
+        with pytest.raises(KeyboardInterrupt):
+            run(evaluate)
+    last = oracle()
+    run(last, trials=1)
+    assert len({digest(arch) for evaluate in (*interrupted, last) for arch in evaluate.asked}) == 1
+
+
+def test_fewer_trials_than_there_are_ask_for_nothing(run, oracle):
+    whole, none = run(oracle()), oracle()
+    assert run(none, trials=3) == whole
+    assert not none.asked
+
+
 def test_failures_are_kept_with_their_reason_and_may_be_tried_again(run, oracle, tmp_path):
-    run(oracle([RuntimeError("flaky")]))
-    assert "RuntimeError: flaky" in (tmp_path / "study.journal").read_text()
+    run(oracle([RuntimeError("flaky" + 10000 * "!")]))
+    assert "RuntimeError: flaky!!!" in (tmp_path / "study.journal").read_text()
+    assert 1000 * "!" not in (tmp_path / "study.journal").read_text()
     assert run(oracle(), trials=13).failures == 1
 
 

@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+from optuna.storages import InMemoryStorage
 
 from nas import searcher
 from nas.arch import digest
@@ -63,11 +64,67 @@ def test_an_infeasible_budget_is_refused_before_any_evaluation(space, latency, o
     assert not evaluate.asked
 
 
-@pytest.mark.parametrize("bad", [ValueError("boom"), float("nan"), float("inf"), "0.9", None])
+@pytest.mark.parametrize(
+    "bad", [ValueError("boom"), float("nan"), float("inf"), "0.9", None, True, np.bool_(1), 10**400]
+)
 def test_failed_evaluations_are_counted_and_the_search_goes_on(space, latency, oracle, bad):
     evaluate = oracle([0.5, bad if bad is not None else np.array([1.0, 2.0])])
     result = search(space, evaluate, latency, budget_ms=BUDGET_MS, trials=6, seed=0)
     assert (len(result.trials), result.failures, len(evaluate.asked)) == (6, 1, 7)
+
+
+def test_the_last_reason_is_told_when_nothing_succeeds():
+    space = searcher.ChoiceSpace("one", {"a": (1,)})
+    with pytest.raises(TooManyFailuresError, match="all 1 evaluations failed, the last with ValueError: boom"):
+        search(space, fails, lambda _choices: 1.0, budget_ms=2.0, trials=5, seed=0)
+
+
+def fails(_choices):
+    raise ValueError("boom")
+
+
+def test_numbers_may_be_numpys(tmp_path):
+    result = searcher.search(
+        SMALL,
+        quality,
+        lambda choices: np.float32(TABLE(choices)),
+        budgets_ms=np.array([0.5, 0.7], dtype=np.float32),
+        trials=np.int64(4),
+        seed=np.int64(1),
+        sampler="random",
+        storage=tmp_path / "journal",
+    )
+    assert len(result.trials) == 4
+    assert searcher.AdditiveLatency({"a": {0: np.float32(0.5)}})({"a": 0}) == 0.5
+
+
+@pytest.mark.parametrize("ms", ["1", None, np.array([1.0]), float("nan"), -1.0])
+def test_a_latency_that_is_no_number_is_refused(ms):
+    with pytest.raises(InputError, match="the latency model gives"):
+        search(SMALL, quality, lambda _choices: ms, budget_ms=0.5, trials=3, seed=0)
+
+
+def test_a_study_in_memory_has_one_worker():
+    with pytest.raises(InputError, match="cannot be shared"):
+        search(SMALL, quality, TABLE, budget_ms=0.5, trials=3, seed=0, workers=2, storage=InMemoryStorage())
+
+
+@pytest.mark.parametrize("sampler", ["budget", "tpe"])
+def test_a_space_of_one_decision_is_searched_to_its_end(sampler):
+    for options in ((1,), (1, 2)):
+        space, table = searcher.ChoiceSpace("one", {"a": options}), searcher.AdditiveLatency({"a": {1: 1.0, 2: 2.0}})
+        result = searcher.search(space, sum_of, table, budget_ms=2.5, trials=9, seed=0, sampler=sampler)
+        assert sorted(trial.choices["a"] for trial in result.trials) == list(options)
+
+
+def sum_of(choices):
+    return sum(choices.values())
+
+
+def test_equal_networks_are_evaluated_once():
+    space = searcher.ChoiceSpace("equal", {"a": (1, 2), "b": (1, 2)}, key=sum_of)
+    result = searcher.search(space, sum_of, lambda _choices: 1.0, budget_ms=2.0, trials=9, seed=0)
+    assert sorted(trial.accuracy for trial in result.trials) == [2, 3, 4]
 
 
 def test_numpy_scalars_are_numbers(space, latency):
@@ -88,7 +145,18 @@ def test_an_interrupt_passes_through(space, latency, oracle):
 
 
 @pytest.mark.parametrize(
-    "change", [{"trials": 0}, {"budget_ms": 0.0}, {"budget_ms": float("nan")}, {"slack": -0.1}, {"sampler": "tpee"}]
+    "change",
+    [
+        {"trials": 0},
+        {"budget_ms": 0.0},
+        {"budget_ms": float("nan")},
+        {"slack": -0.1},
+        {"sampler": "tpee"},
+        {"trials": "5"},
+        {"trials": 4.5},
+        {"seed": None},
+        {"workers": 0},
+    ],
 )
 def test_settings_out_of_range_are_refused(space, latency, oracle, change):
     with pytest.raises(InputError):
@@ -167,6 +235,8 @@ def test_an_infeasible_budget_is_named_and_skipped():
         ({"budgets_ms": [0.5, -1]}, "budget -1"),
         ({"budgets_ms": [float("nan")]}, "budget nan"),
         ({"budgets_ms": ["0.5"]}, "budget '0.5'"),
+        ({"budgets_ms": 0.5}, "budgets_ms=0.5: must be several"),
+        ({"budget_ms": True}, "budget True"),
     ],
 )
 def test_bad_budgets_are_refused(budgets, says):

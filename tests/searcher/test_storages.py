@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import socket
-import threading
+import warnings
+from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 import optuna
 import pytest
+from optuna.exceptions import ExperimentalWarning
 from optuna.storages import JournalStorage
 
 from nas.errors import InputError, StorageError
@@ -15,16 +20,16 @@ from nas.searcher.journal import LockedJournal
 
 SPACE = ChoiceSpace("two", {"a": (0, 1, 2), "b": (0, 1, 2)})
 LATENCY = AdditiveLatency({"a": {0: 0.1, 1: 0.2, 2: 0.3}, "b": {0: 0.1, 1: 0.2, 2: 0.3}})
+SETTINGS = {"budget_ms": 0.5, "trials": 4, "seed": 0, "sampler": "random"}
 
 
 def find(storage, *, trials: int = 4, asked: list | None = None, **changes):
     def evaluate(choices: dict[str, int]) -> float:
         if asked is not None:
             asked.append(choices)
-        return choices["a"] + choices["b"] / 10
+        return sum_of(choices)
 
-    settings = {"budget_ms": 0.5, "trials": trials, "seed": 0, "sampler": "random", "storage": storage}
-    return search(SPACE, evaluate, LATENCY, **settings | changes)
+    return search(SPACE, evaluate, LATENCY, **SETTINGS | {"trials": trials, "storage": storage} | changes)
 
 
 @pytest.fixture
@@ -68,19 +73,43 @@ def test_a_study_of_somebody_else_is_left_alone(tmp_path) -> None:
     assert len(study.trials) == 1
 
 
-@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-def test_the_grpc_proxy(tmp_path, port) -> None:
-    behind = JournalStorage(LockedJournal(tmp_path / "journal"))
-    server = threading.Thread(
-        target=optuna.storages.run_grpc_proxy_server,
-        args=(behind,),
-        kwargs={"host": "127.0.0.1", "port": port},
-        daemon=True,
-    )
+def serve(journal: Path, port: int) -> None:
+    warnings.simplefilter("ignore", ExperimentalWarning)
+    optuna.storages.run_grpc_proxy_server(JournalStorage(LockedJournal(journal)), host="127.0.0.1", port=port)
+
+
+@pytest.fixture
+def proxy(tmp_path, port) -> Iterator[tuple[str, BaseProcess]]:
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(tmp_path / "journal", port))
     server.start()
-    first, asked = find(f"grpc://127.0.0.1:{port}"), []
-    assert find(tmp_path / "journal", asked=asked) == first
+    yield f"grpc://127.0.0.1:{port}", server
+    server.kill()
+    server.join()
+
+
+def test_the_grpc_proxy(tmp_path, proxy) -> None:
+    url, _ = proxy
+    first, asked = find(url), []
+    assert len(search(SPACE, sum_of, LATENCY, **SETTINGS | {"trials": 6, "storage": url, "workers": 2}).trials) == 6
+    again = find(tmp_path / "journal", trials=6, asked=asked)
     assert asked == []
+    assert again.trials[:4] == first.trials
+
+
+def test_a_proxy_that_dies_is_one_clear_error(proxy, monkeypatch) -> None:
+    url, server = proxy
+
+    def evaluate(_choices: dict[str, int]) -> float:
+        server.kill()
+        server.join()
+        return 0.5
+
+    with pytest.raises(StorageError, match=r"grpc://127.0.0.1:\d+: the storage failed"):
+        search(SPACE, evaluate, LATENCY, **SETTINGS | {"storage": url})
+
+
+def sum_of(choices: dict[str, int]) -> float:
+    return choices["a"] + choices["b"] / 10
 
 
 @pytest.mark.parametrize("url", ["grpc://127.0.0.1:{port}", "postgresql://me:secret@127.0.0.1:{port}/studies"])
@@ -95,10 +124,19 @@ def test_a_storage_that_cannot_be_reached_is_one_line_without_its_password(url, 
     assert "secret" not in text
 
 
-@pytest.mark.parametrize("url", ["grpc://host", "grpc://:1", "nodatabase://x"])
+@pytest.mark.parametrize("url", ["grpc://host", "grpc://:1", "nodatabase://x", "sqlite://host:port/x"])
 def test_a_url_that_is_none_is_refused(url) -> None:
     with pytest.raises((InputError, StorageError), match=url.split("/")[0]):
         find(url)
+
+
+def test_a_storage_object_fails_like_its_path(tmp_path) -> None:
+    storage = JournalStorage(LockedJournal(tmp_path / "journal"))
+    find(storage)
+    with (tmp_path / "journal").open("a") as file:
+        file.write("torn\ntorn\n")
+    with pytest.raises(StorageError, match="JournalStorage: not a readable study"):
+        find(storage)
 
 
 def test_a_database_that_is_read_only_is_one_clear_error(tmp_path) -> None:
