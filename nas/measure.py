@@ -1,5 +1,7 @@
 """Measure the latency table of a space on a target, and check it on whole networks it has not seen.
 
+The proof is printed and, with its pictures, written as a page beside the table.
+
 Examples:
   python -m nas.measure +target=intel_cpu
   python -m nas.measure +target=intel_cpu space=mobilenet_v3_224px

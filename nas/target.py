@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
+from typing import Literal
+
+from nas.errors import InputError
+
+Precision = Literal["fp32", "int8"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -14,10 +19,10 @@ class Target:
         name: What `+target=` says; tables are filed under it.
         runtime: Name of the runtime, e.g. `onnxruntime`.
         vendor: CPU vendor that the name promises, as the system spells it (`GenuineIntel`); empty for any.
-        threads: Threads the runtime may use.
+        threads: Threads the runtime may use, each on a CPU of its own.
         precision: Number format of weights and activations.
-        batch: Images a run.
-        grain: Channel counts that are multiples of it run in the runtime's fast layout.
+        batch: Images a run; a latency is that of the whole batch.
+        grain: Widths are trimmed to multiples of it; None: what was measured for the table.
     """
 
     name: str
@@ -25,9 +30,15 @@ class Target:
     device: str = "cpu"
     vendor: str = ""
     threads: int = 1
-    precision: str = "fp32"
+    precision: Precision = "fp32"
     batch: int = 1
-    grain: int = 8
+    grain: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("threads", "batch", "grain"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"target.{name} = {value}: must be at least 1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,12 +46,18 @@ class Host:
     """Fingerprint of the machine and runtime that a number was measured on; equal hosts may share a table.
 
     Attributes:
-        isa: Widest vector instruction set, e.g. `avx512`.
+        isa: Widest vector instruction set, e.g. `avx512f+vnni`.
+        governor: What chooses the CPUs' clock, e.g. `performance`; `unknown` where it cannot be read.
+        cpus: Logical CPUs that affinity and the container's cpuset leave.
+        cpu_quota: CPUs' worth of time that the container may use.
     """
 
     cpu: str
     vendor: str
     isa: str
+    governor: str
+    cpus: int
+    cpu_quota: float
     runtime: str
     runtime_version: str
     threads: int

@@ -17,6 +17,7 @@ ROOMS = (
     ("space", "target"),
     ("formats",),
     ("net",),
+    ("additive",),
     ("latency",),
     ("data",),
     ("training",),

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from nas.arch import Arch
-from nas.latency.session import measure_networks
-from nas.latency.timing import Timing, summarise
+from nas.errors import DeviceError
+from nas.latency.session import Measured, measure_networks
+from nas.latency.timing import Samples, Timing, summarise
 from nas.progress import Progress
 from nas.target import Target
 
@@ -54,7 +55,7 @@ def verify(
         progress: Told as measuring advances.
 
     Raises:
-        DeviceError: Measuring failed.
+        DeviceError: Measuring failed, or the runtime refuses the subject, crashes or hangs on it.
     """
     archs = [*anchors, subject] if isinstance(subject, Arch) else list(anchors)
     models = [subject] if isinstance(subject, Path) else []
@@ -62,11 +63,22 @@ def verify(
     sessions: list[tuple[float, Timing]] = []
     for attempt in range(ATTEMPTS):
         measured = measure_networks(target, archs, models=models, rounds=RUNS, seed=attempt, progress=progress)
-        medians_us = np.median(measured.samples_us[: len(anchors)], axis=1)
-        drift = float(np.median(medians_us / predicted_us)) if len(anchors) else 1.0
+        _require_subject(measured, place=len(anchors))
+        drift = _drift(measured.samples_us[: len(anchors)], predicted_us)
         timing = summarise(measured.samples_us[-1])
         sessions.append((drift, timing))
         if timing.split_half <= STEADY and abs(drift - 1) <= DRIFT:
             return Verification(timing=timing, drift=drift, attempts=len(sessions))
     drift, timing = min(sessions, key=lambda session: abs(session[0] - 1))
     return Verification(timing=timing, drift=drift, attempts=len(sessions))
+
+
+def _require_subject(measured: Measured, *, place: int) -> None:
+    if place in measured.failed:
+        raise DeviceError(f"the network to verify cannot be timed: {measured.failed[place]}")
+
+
+def _drift(samples_us: Samples, predicted_us: Samples) -> float:
+    """Measured over predicted latency of the anchors that could be timed; samples are (anchors, runs)."""
+    timed = ~np.isnan(samples_us).any(axis=1)
+    return float(np.median(np.median(samples_us[timed], axis=1) / predicted_us[timed])) if timed.any() else 1.0

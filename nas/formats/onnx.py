@@ -40,14 +40,25 @@ def write_onnx(
     Raises:
         InputError: Weights are missing or of other shapes than the network's.
     """
+    content: bytes = onnx_model(arch, weights, batch=batch, metadata=metadata).SerializeToString()
+    return content
+
+
+def onnx_model(
+    arch: Arch, weights: Weights | None = None, *, batch: int = 1, metadata: Mapping[str, str] | None = None
+) -> onnx.ModelProto:
+    """The model that `write_onnx` writes.
+
+    Raises:
+        InputError: As for `write_onnx`.
+    """
     if weights is None:
         weights = random_weights(arch)
     _check_weights(arch, weights)
     graph = _Graph(arch, weights, batch)
     for layer, op in zip(arch.layers, arch.ops(), strict=True):
         graph.write(layer, op)
-    content: bytes = graph.model(metadata or {}).SerializeToString()
-    return content
+    return graph.model(metadata or {})
 
 
 def _check_weights(arch: Arch, weights: Weights) -> None:

@@ -4,52 +4,37 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import math
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nas.arch import Arch, cost, digest
-from nas.latency.fit import Observation, fit_rows
-from nas.latency.kernels import Kernel
+from nas.errors import DeviceError
+from nas.latency.anchors import anchors_of, distinct, spread
+from nas.latency.bench import Bench, Findings, MeasurePlan
+from nas.latency.design import cells_of, cover, suspects
+from nas.latency.fit import NO_OVERHEAD, fit_rows
+from nas.latency.grain import find_grain
 from nas.latency.model import LatencyModel
 from nas.latency.proof import prove
 from nas.latency.runtimes import make_runtime
-from nas.latency.session import Measured, measure_networks
-from nas.latency.table import Calibration, LatencyTable
-from nas.latency.timing import STATISTICS, split_half_pct, steadiest
+from nas.latency.table import Calibration, Grain, LatencyTable
+from nas.latency.timing import split_half_pct
 from nas.progress import Progress
 from nas.space import SearchSpace, largest, smallest, uniform
 from nas.target import Target
 
+__all__ = ["MeasurePlan", "extend", "measure_space", "model_of", "space_key"]
+
 POOL = 1500  # random networks that the measured ones are chosen from
-SIGHTINGS = 2  # networks that every kernel is seen in, where time allows
-PILOT_ROUNDS = 5
-LEAST_NETWORKS = 24
-SETUP_S = 0.05  # loading and profiling one network, beside its runs
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MeasurePlan:
-    """How much is measured.
-
-    Attributes:
-        networks: Most networks that rows are fitted to.
-        anchors: Whole networks the calibration is fitted to.
-        heldout: Whole networks the proof is made on.
-        rounds: Timed runs a network.
-        profile_runs: Profiled runs a network.
-        seconds: Time the measuring should take; fewer networks are measured where they are slow, but every kernel is.
-    """
-
-    networks: int = 200
-    anchors: int = 10
-    heldout: int = 20
-    rounds: int = 40
-    profile_runs: int = 20
-    seconds: float = 60.0
+DISAGREEMENT = 0.10  # of the two views of a row, beyond which it is measured again
+AGAIN = 0.25  # of the networks measured, as many more at most: for that, and to find what a runtime refuses
 
 
 def space_key(space: SearchSpace) -> str:
@@ -70,7 +55,14 @@ def model_of(table: LatencyTable, space: SearchSpace | None = None) -> LatencyMo
 
 
 def measure_space(
-    space: SearchSpace, target: Target, plan: MeasurePlan, *, known: LatencyTable | None, seed: int, progress: Progress
+    space: SearchSpace,
+    target: Target,
+    plan: MeasurePlan,
+    *,
+    known: LatencyTable | None,
+    seed: int,
+    progress: Progress,
+    folder: Path | None = None,
 ) -> LatencyTable:
     """Measure the rows a space needs on this machine, calibrate and prove them on whole networks.
 
@@ -81,38 +73,30 @@ def measure_space(
         known: A table of the same target and host whose rows are kept.
         seed: Of the networks measured and their order.
         progress: Told as measuring advances.
+        folder: Where findings are kept as they are made: the same call goes on there. None: nowhere.
 
     Raises:
-        DeviceError: The runtime refuses a network, or measuring failed twice.
+        DeviceError: The runtime refuses every network, measuring failed twice, or the machine is too noisy.
     """
     start = time.monotonic()
-    runtime = make_runtime(target)
-    rng = random.Random(seed)
-    pool = _distinct([space.build(largest), space.build(smallest), *(space.build(uniform(rng)) for _ in range(POOL))])
-    pool_kernels = [runtime.kernels(arch) for arch in pool]
-    affordable = _affordable(pool, target, plan, progress)
-    chosen = _cover(pool_kernels, set(known.rows) if known else set(), count=min(plan.networks, affordable))
-    taken = set(chosen)
-    unseen = [arch for i, arch in enumerate(pool) if i not in taken]
-    checks = _spread(unseen or pool, plan.anchors + plan.heldout)  # a space may be too small to hold networks back
-    archs = [pool[i] for i in chosen] + checks
-    measured = _measure(archs, len(chosen), target, plan, seed=seed, progress=progress)
-    statistic = steadiest(measured.samples_us)
-    observations = _observe([pool_kernels[i] for i in chosen], measured, statistic)
-    rows, overhead = fit_rows(
-        observations, known=known.rows if known else {}, overhead=known.overhead if known else None
-    )
-    table = LatencyTable(
-        target=target,
-        host=runtime.host(target),
-        measured_on=dt.datetime.now(tz=dt.UTC).date().isoformat(),
-        statistic=statistic,
-        overhead=overhead,
-        rows={**(known.rows if known else {}), **rows},
-        calibrations=known.calibrations if known else {},
-        seconds=(known.seconds if known else 0.0) + time.monotonic() - start,
-    )
-    return table.with_calibration(space_key(space), _calibrate(table, checks, measured, plan.anchors))
+    bench = Bench(target=target, plan=plan, seed=seed, progress=progress, folder=folder)
+    pool, anchors, heldout = _split(space, plan, random.Random(seed))
+    grain = known.grain if known and known.grain else None
+    grain = grain or find_grain(target, seed=seed, progress=progress, folder=bench.part("grain"))
+    done = set(known.rows) | set(known.refused) if known else set()
+    archs = [pool[i] for i in cover(cells_of([bench.keys(arch) for arch in pool], done), count=bench.affordable(pool))]
+    checks = [*anchors, *heldout]
+    findings = bench.measure("rows", archs, checks)
+    base = replace(known, grain=grain, noise=findings.noise) if known else _blank(bench, grain, findings)
+    table = _fitted(base, findings)
+    _require(np.isfinite(findings.check_samples_us.sum(axis=1))[: len(anchors)], table, "set its level")
+    again = _again(table, findings, pool, bench)
+    if again:
+        findings = findings.joined(bench.measure("again", again, anchors))
+        table = _fitted(base, findings)
+    table = replace(table, seconds=base.seconds + time.monotonic() - start)
+    calibration = _calibration(table, findings, checks, bench, anchors=len(anchors))
+    return table.with_calibration(space_key(space), calibration)
 
 
 def extend(
@@ -124,96 +108,110 @@ def extend(
         DeviceError: As for `measure_space`.
     """
     start = time.monotonic()
-    kernels = make_runtime(table.target).kernels
-    lacking = [arch for arch in archs if table.missing(kernel.key for kernel in kernels(arch))]
+    bench = Bench(target=table.target, plan=plan, seed=seed, progress=progress, folder=None)
+    lacking = [arch for arch in archs if table.missing(bench.keys(arch))]
     if not lacking:
         return table
-    chosen = [lacking[i] for i in _cover([kernels(arch) for arch in lacking], set(table.rows), count=0)]
-    measured = _measure(chosen, len(chosen), table.target, plan, seed=seed, progress=progress)
-    observations = _observe([kernels(arch) for arch in chosen], measured, table.statistic)
-    rows, _ = fit_rows(observations, known=table.rows, overhead=table.overhead, refine=False)
-    return replace(table.with_rows(rows), seconds=table.seconds + time.monotonic() - start)
+    needed = [table.missing(bench.keys(arch)) for arch in lacking]
+    findings = bench.measure("rows", [lacking[i] for i in cover(needed, count=0)], ())
+    return replace(_fitted(table, findings, refine=False), seconds=table.seconds + time.monotonic() - start)
 
 
-def _measure(
-    archs: Sequence[Arch], profiled: int, target: Target, plan: MeasurePlan, *, seed: int, progress: Progress
-) -> Measured:
-    return measure_networks(
-        target,
-        archs,
-        rounds=plan.rounds,
-        profile_runs=plan.profile_runs,
-        profiled=profiled,
-        seed=seed,
-        progress=progress,
+def _split(space: SearchSpace, plan: MeasurePlan, rng: random.Random) -> tuple[list[Arch], list[Arch], list[Arch]]:
+    """Networks to fit rows to, anchors, and held-out networks; a tiny space has none to hold back."""
+    drawn = (space.build(uniform(rng)) for _ in range(POOL))
+    every = distinct([space.build(largest), space.build(smallest), *drawn])
+    anchors = list(anchors_of(space, plan.anchors))
+    rest = _without(every, anchors)
+    heldout = spread(rest or every, plan.heldout)
+    return _without(rest, heldout) or every, anchors, heldout
+
+
+def _blank(bench: Bench, grain: Grain, findings: Findings) -> LatencyTable:
+    """A table without rows."""
+    return LatencyTable(
+        target=bench.target,
+        host=make_runtime(bench.target).host(bench.target),
+        measured_on=dt.datetime.now(tz=dt.UTC).date().isoformat(),
+        statistic=findings.statistic,
+        overhead=NO_OVERHEAD,
+        rows={},
+        refused={},
+        grain=grain,
+        noise=findings.noise,
+        calibrations={},
+        seconds=0.0,
     )
 
 
-def _affordable(pool: Sequence[Arch], target: Target, plan: MeasurePlan, progress: Progress) -> int:
-    """How many networks the plan's seconds allow, from a few runs of the pool's ends and middle."""
-    pilots = _spread(pool, 3)
-    samples_us = measure_networks(target, pilots, rounds=PILOT_ROUNDS, progress=progress).samples_us
-    run_s = float(np.median(samples_us)) / 1e6
-    each_s = run_s * (2 * plan.rounds + plan.profile_runs) + SETUP_S
-    return max(LEAST_NETWORKS, int(plan.seconds / each_s) - plan.anchors - plan.heldout)
+def _without(archs: Sequence[Arch], taken: Sequence[Arch]) -> list[Arch]:
+    digests = set(map(digest, taken))
+    return [arch for arch in archs if digest(arch) not in digests]
 
 
-def _distinct(archs: Sequence[Arch]) -> list[Arch]:
-    return list({digest(arch): arch for arch in archs}.values())
+def _fitted(known: LatencyTable, findings: Findings, *, refine: bool = True) -> LatencyTable:
+    """The table with the rows that were found, and what the runtime refuses."""
+    rows, overhead = fit_rows(
+        findings.observations(known.statistic),
+        known=known.rows,
+        overhead=known.overhead if known.rows else None,
+        grain=known.channel_grain,
+        refine=refine,
+    )
+    refused = suspects(findings.keys, findings.failed)
+    return replace(known, overhead=overhead, rows={**known.rows, **rows}, refused={**known.refused, **refused})
 
 
-def _spread(archs: Sequence[Arch], count: int) -> list[Arch]:
-    """Networks spread evenly over the range of MACs, both ends included."""
-    ordered = sorted(archs, key=lambda arch: cost(arch).macs)
-    places = np.linspace(0, len(ordered) - 1, min(count, len(ordered))).round().astype(int)
-    return [ordered[i] for i in dict.fromkeys(places.tolist())]
+def _again(table: LatencyTable, findings: Findings, pool: Sequence[Arch], bench: Bench) -> list[Arch]:
+    """Networks to measure as well: where two views of a row disagree, and to tell what it is that a runtime refuses."""
+    seen = {key for keys in findings.keys for key in keys}
+    refused = seen & set(table.refused)
+    doubtful = {key for key in seen & set(table.rows) if abs(table.rows[key].disagreement) > DISAGREEMENT}
+    fresh = _without(pool, findings.archs)
+    shown = [[key for key in bench.keys(arch) if key in doubtful or key in refused] for arch in fresh]
+    telling = [keys if len(refused.intersection(keys)) <= 1 else [] for keys in shown]  # one suspect is guilty or not
+    return [fresh[i] for i in cover(telling, count=0)[: int(AGAIN * len(findings.archs))]]
 
 
-def _cover(kernels: Sequence[Sequence[Kernel]], known: set[str], *, count: int) -> list[int]:
-    """Networks in which every unknown kernel is seen, twice where `count` allows it, then more up to `count`.
+def _calibration(
+    table: LatencyTable, findings: Findings, checks: Sequence[Arch], bench: Bench, *, anchors: int
+) -> Calibration:
+    """Fit the level on the anchors, the first checks, and prove it on the rest.
 
-    Greedy: each next network shows the most kernels that were not seen often enough.
+    Both by medians, which is what a budget is held to. Checks that failed or that the rows cannot price are left out.
+
+    Raises:
+        DeviceError: No anchor is left, or nothing to prove the table on.
     """
-    keys = [key for key in dict.fromkeys(kernel.key for used in kernels for kernel in used) if key not in known]
-    places = {key: i for i, key in enumerate(keys)}
-    shows = np.zeros((len(kernels), len(keys)), dtype=np.int32)
-    for i, used in enumerate(kernels):
-        shows[i, [places[kernel.key] for kernel in used if kernel.key in places]] = 1
-    chosen: list[int] = []
-    for sighting in range(1, SIGHTINGS + 1):
-        wanted = np.minimum(shows.sum(axis=0), sighting) - shows[chosen].sum(axis=0)
-        while (wanted > 0).any() and (sighting == 1 or len(chosen) < count):
-            gains = shows @ (wanted > 0)
-            gains[chosen] = 0
-            chosen.append(int(gains.argmax()))
-            wanted -= shows[chosen[-1]]
-    taken = set(chosen)
-    rest = [i for i in range(len(kernels)) if i not in taken]
-    return chosen + rest[: max(0, count - len(chosen))]
-
-
-def _observe(kernels: Sequence[Sequence[Kernel]], measured: Measured, statistic: str) -> list[Observation]:
-    totals_us = STATISTICS[statistic](measured.samples_us)
-    return [
-        Observation(kernels=tuple(used), total_us=float(total_us), profile=profile)
-        for used, total_us, profile in zip(kernels, totals_us, measured.profiles, strict=False)
-    ]
-
-
-def _calibrate(table: LatencyTable, checks: Sequence[Arch], measured: Measured, anchors: int) -> Calibration:
-    """Fit the level on the anchors and prove it on the rest; both by medians, which is what a budget is held to."""
-    samples_us = measured.samples_us[-len(checks) :]
-    is_anchor = np.zeros(len(checks), dtype=bool)
-    count = min(anchors, max(1, len(checks) // 2))
-    is_anchor[np.linspace(0, len(checks) - 1, count).round().astype(int)] = True
-    is_heldout = ~is_anchor if len(checks) > 1 else is_anchor
-    raw = LatencyModel(table=table, scale=1.0, kernels=make_runtime(table.target).kernels)
-    summed_ms = np.array([raw.arch_ms(arch) for arch in checks])
-    measured_ms = np.median(samples_us, axis=1) / 1000
+    raw = LatencyModel(table=table, scale=1.0, kernels=bench.kernels)
+    summed_ms = np.array([math.nan if raw.missing([arch]) else raw.arch_ms(arch) for arch in checks])
+    measured_ms = np.median(findings.check_samples_us, axis=1) / 1000
+    usable = np.isfinite(summed_ms) & np.isfinite(measured_ms)
+    is_anchor = usable & (np.arange(len(checks)) < anchors)
+    is_heldout = usable & ~is_anchor
+    _require(is_anchor[:anchors], table, "set its level")
+    _require(is_heldout[anchors:], table, "prove it")
+    heldout = [arch for arch, held in zip(checks, is_heldout, strict=True) if held]
     scale = float(np.median(measured_ms[is_anchor] / summed_ms[is_anchor]))
-    proof = prove(
-        scale * summed_ms[is_heldout],
-        measured_ms[is_heldout],
-        noise_pct=split_half_pct(samples_us[is_heldout], "median"),
+    return Calibration(
+        scale=scale,
+        anchors=anchors,
+        anchored_on=table.measured_on,
+        uncalibrated_mape_pct=float(np.abs(summed_ms / measured_ms - 1)[is_heldout].mean() * 100),
+        proof=prove(
+            scale * summed_ms[is_heldout],
+            measured_ms[is_heldout],
+            noise_pct=split_half_pct(findings.check_samples_us[is_heldout], "median"),
+            macs=[cost(arch).macs for arch in heldout],
+            breakdowns=[raw.breakdown(arch) for arch in heldout],
+        ),
     )
-    return Calibration(scale=scale, anchors=int(is_anchor.sum()), proof=proof)
+
+
+def _require(usable: NDArray[np.bool_], table: LatencyTable, purpose: str) -> None:
+    if not usable.any():
+        reason = next(iter(table.refused.values()), "it lacks their rows")
+        raise DeviceError(
+            f"the table of {table.target.name} is given up: none of the {len(usable)} networks timed to {purpose} "
+            f"can be used: {reason}"
+        )

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from nas.arch import Arch
 from nas.errors import InputError
+from nas.latency.fit import DECIMALS
 from nas.latency.kernels import Kernel
+from nas.latency.similar import Similar
 from nas.latency.table import LatencyTable
+
+UNITS_PER_US: int = 10**DECIMALS  # prices are whole units, so that their sums are exact in any order
+UNITS_PER_MS: int = UNITS_PER_US * 1000
+MOST_SD = 0.18  # of the logarithm of a kernel's price, 0.1803 where nothing like it was measured: that is unknown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,6 +27,39 @@ class Share:
     layer: str
     kernel: str
     ms: float
+
+
+@dataclass(slots=True)
+class _Interpolation:
+    """Prices of kernels without a row, from the rows of similar ones; remembered.
+
+    Attributes:
+        units: Kernel key -> price; None where nothing similar was measured.
+    """
+
+    table: LatencyTable
+    units: dict[str, int | None] = field(default_factory=dict)
+    _similar: Similar | None = None
+
+    def learn(self, keys: Iterable[str]) -> None:
+        """Price kernels."""
+        new = [key for key in dict.fromkeys(keys) if key not in self.units]
+        if not new:
+            return
+        if self._similar is None:
+            self._similar = _similar(self.table)
+        for key, us, sd in zip(new, self._similar.us(new), self._similar.sd(new), strict=True):
+            self.units[key] = round(us * UNITS_PER_US) if sd <= MOST_SD and math.isfinite(us) else None
+
+
+def _similar(table: LatencyTable) -> Similar:
+    runs = {key: row for key, row in table.rows.items() if row.us > 0}
+    return Similar(
+        list(runs),
+        np.array([row.us for row in runs.values()]),
+        np.array([float(row.networks) for row in runs.values()]),
+        grain=table.channel_grain,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,34 +75,61 @@ class LatencyModel:
     table: LatencyTable
     scale: float
     kernels: Callable[[Arch], Sequence[Kernel]]
+    _unseen: _Interpolation = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_unseen", _Interpolation(self.table))
 
     def missing(self, archs: Sequence[Arch]) -> list[str]:
-        """Keys of kernels without a row."""
+        """Keys of kernels that have no row and are like none that has."""
+        keys = self.interpolated(archs)
+        self._unseen.learn(keys)
+        return [key for key in keys if self._unseen.units[key] is None]
+
+    def interpolated(self, archs: Sequence[Arch]) -> list[str]:
+        """Keys of kernels that have no row, whether similar ones price them or not."""
         return self.table.missing(kernel.key for arch in archs for kernel in self.kernels(arch))
 
     def arch_ms(self, arch: Arch) -> float:
-        """Predicted latency of one network, milliseconds.
+        """Predicted latency of one network, milliseconds; infinite when the runtime refuses one of its kernels.
 
         Raises:
             InputError: The table lacks rows; the text names the first one.
         """
-        return sum(share.ms for share in self.breakdown(arch))
+        units = sum(self._units(self.kernels(arch)))
+        return self.scale * units / UNITS_PER_MS
 
     def breakdown(self, arch: Arch) -> tuple[Share, ...]:
-        """Latency by kernel, in order; a kernel goes under the first layer it computes.
+        """Latency by kernel, in order, infinite where the runtime refuses it.
+
+        A kernel goes under the first layer it computes.
 
         Raises:
             InputError: As for `arch_ms`.
         """
         kernels = self.kernels(arch)
-        missing = self.table.missing(kernel.key for kernel in kernels)
+        return tuple(
+            Share(layer=kernel.layers[0], kernel=kernel.key, ms=self.scale * units / UNITS_PER_MS)
+            for kernel, units in zip(kernels, self._units(kernels), strict=True)
+        )
+
+    def _units(self, kernels: Sequence[Kernel]) -> list[float]:
+        """Whole units of each kernel, infinite where the runtime refuses it."""
+        rows, refused = self.table.rows, self.table.refused
+        unseen = self.table.missing(kernel.key for kernel in kernels)
+        self._unseen.learn(unseen)
+        missing = [key for key in unseen if self._unseen.units[key] is None]
         if missing:
             raise InputError(
                 f"the table of {self.table.target.name} has no row for '{missing[0]}'"
                 f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}; "
                 f"run python -m nas.measure +target={self.table.target.name} on the target itself"
             )
-        return tuple(
-            Share(layer=kernel.layers[0], kernel=kernel.key, ms=self.scale * self.table.rows[kernel.key].us / 1000)
+        return [
+            math.inf
+            if kernel.key in refused
+            else round(rows[kernel.key].us * UNITS_PER_US)
+            if kernel.key in rows
+            else self._unseen.units[kernel.key] or 0
             for kernel in kernels
-        )
+        ]

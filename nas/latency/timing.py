@@ -25,6 +25,22 @@ STATISTICS: Mapping[str, Callable[[Samples], Samples]] = MappingProxyType(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Stats:
+    """Spread of the runs that a row's profiled time was made of.
+
+    Attributes:
+        iqr_us: Distance of the quartiles.
+        split_half: Relative difference between the medians of the even and of the odd runs.
+    """
+
+    runs: int
+    median_us: float
+    min_us: float
+    iqr_us: float
+    split_half: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Timing:
     """Summary of the runs of one network.
 
@@ -58,12 +74,30 @@ def summarise(samples_us: Samples) -> Timing:
     )
 
 
+def whole(samples_us: Samples) -> Samples:
+    """The networks that were timed in every round; samples are (networks, runs), NaN where a network failed."""
+    return samples_us[~np.isnan(samples_us).any(axis=1)]
+
+
 def split_half_pct(samples_us: Samples, statistic: str) -> float:
     """Mean disagreement between even and odd runs over networks, per cent; samples are (networks, runs)."""
-    value = STATISTICS[statistic]
+    value, samples_us = STATISTICS[statistic], whole(samples_us)
     return float(np.mean(np.abs(value(samples_us[:, ::2]) / value(samples_us[:, 1::2]) - 1)) * 100)
 
 
 def steadiest(samples_us: Samples) -> str:
     """Name of the statistic that repeats best on these samples, (networks, runs)."""
     return min(STATISTICS, key=lambda name: split_half_pct(samples_us, name))
+
+
+def stats(samples_us: Samples) -> Stats:
+    """Spread of the runs of one kernel, microseconds, in the order they were made (at least 2)."""
+    even, odd, middle = (float(np.median(part)) for part in (samples_us[::2], samples_us[1::2], samples_us))
+    low, high = np.quantile(samples_us, [0.25, 0.75])
+    return Stats(
+        runs=len(samples_us),
+        median_us=middle,
+        min_us=float(samples_us.min()),
+        iqr_us=float(high - low),
+        split_half=abs(even - odd) / middle if middle else 0.0,
+    )

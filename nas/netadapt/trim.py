@@ -35,7 +35,7 @@ class TrimSettings:
     """How to trim.
 
     Attributes:
-        grain: Widths are narrowed to multiples of it.
+        grain: Widths are narrowed to multiples of it; a run takes its target's.
         step: Least saving of a move, as a share of the latency before trimming.
         tolerance: Moves that end more than this share below the budget are avoided.
         rule: How the move is chosen.

@@ -11,7 +11,6 @@ from nas.arch import IMAGE
 from nas.errors import InputError
 from nas.files import write_whole
 from nas.latency.measure import space_key
-from nas.latency.proof import Proof
 from nas.net import Network, load_network
 from nas.pipeline.context import Context, opened, say
 from nas.pipeline.finishing import finish
@@ -20,7 +19,7 @@ from nas.pipeline.profiling import profile_lines
 from nas.pipeline.reporting import in_ms, write_report
 from nas.pipeline.stages import Budget, budget_of, delivered, evaluator_of, prices, searched
 from nas.pipeline.sweeping import sweep_budgets
-from nas.results import RunDir, load, page, pareto_svg, progress_reporter, show
+from nas.results import RunDir, load, page, pareto_svg, progress_reporter, proof_svg, show, table_lines, table_page
 from nas.searcher import extremes
 from nas.settings import Settings
 
@@ -62,13 +61,14 @@ def trim(settings: Settings) -> int:
 
 
 def measure(settings: Settings) -> int:
-    """Measure the latency table of a space on this machine and print its proof."""
+    """Measure the latency table of a space on this machine, print its proof and write it as a page."""
     console = Console()
     dataset = settings.load_data()
     space = settings.make_space(image_channels=dataset.channels, classes=len(dataset.classes))
     with progress_reporter(console) as progress:
         pricer = open_pricer(settings, space, own=None, progress=progress)
-    for line in (*pricer.notes, *_proof_lines(pricer)):
+    lines = table_lines(pricer.table, space_key(space), str(pricer.path))
+    for line in (*pricer.notes, *lines, *_publish(pricer)):
         say(console, line)
     return 0
 
@@ -102,7 +102,7 @@ def export(settings: Settings) -> int:
         console,
         f"{source.onnx}: measured {measured_ms.median:.4g} ms [{measured_ms.low:.4g}, {measured_ms.high:.4g}], "
         f"p90 {measured_ms.p90:.4g}, {measured_ms.runs} runs; "
-        f"logits within {result.parity.max_abs_difference:.1e} of torch",
+        f"against torch, {result.parity}",
     )
     return 0
 
@@ -151,18 +151,12 @@ def _run_of(settings: Settings) -> RunDir:
     return RunDir(path=path)
 
 
-def _proof_lines(pricer: Pricer) -> list[str]:
-    table, calibration = pricer.table, pricer.table.calibrations.get(space_key(pricer.space))
-    lines = [
-        f"{pricer.path}: {len(table.rows)} rows of {table.host.cpu}, {table.host.runtime} {table.host.runtime_version}"
-    ]
-    return lines + _comparison(calibration.proof) if calibration else lines
-
-
-def _comparison(proof: Proof) -> list[str]:
-    return [
-        f"predicted against measured on {proof.networks} held-out networks:",
-        f"  error mean {proof.mape_pct:.2f} %, largest {proof.max_pct:.1f} %",
-        f"  within 2 / 5 / 10 %: {proof.within_2_pct:.0f} / {proof.within_5_pct:.0f} / {proof.within_10_pct:.0f} %",
-        f"  Kendall {proof.kendall:.3f}; the measurements' own split-half noise {proof.noise_pct:.2f} %",
-    ]
+def _publish(pricer: Pricer) -> list[str]:
+    """Write the page and the picture of this machine's table beside it; what to tell the user of them."""
+    table, path = pricer.table, pricer.path
+    if not (pricer.local and path.exists()):
+        return []
+    page_path = write_whole(path.with_suffix(".html"), table_page(table, path.name))
+    for space, calibration in table.calibrations.items():
+        write_whole(path.with_suffix(f".{space}.svg"), proof_svg(calibration.proof))
+    return [f"page with pictures: {page_path}"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from nas.net import Network
 from nas.pipeline.context import Context
+from nas.pipeline.fitting import Fitted, fitted, withdraw
 from nas.pipeline.pricing import Pricer
 from nas.pipeline.reporting import build_report, write_report
-from nas.pipeline.stages import Budget, delivered, fitted, tuned
+from nas.pipeline.stages import Budget, Delivered, delivered, tuned
 from nas.results import RunReport
 from nas.searcher import SearchResult
 from nas.training import accuracy
@@ -14,9 +15,7 @@ from nas.training import accuracy
 
 def finish(ctx: Context, pricer: Pricer, budget: Budget, network: Network, *, found: SearchResult | None) -> RunReport:
     """From a trained network to its report."""
-    trimmed = fitted(ctx, pricer, budget.ms, network)
-    trained = tuned(ctx, trimmed.network)
-    handed = delivered(ctx, pricer, trained)
+    trimmed, trained, handed = _handed_over(ctx, pricer, budget.ms, network)
     with ctx.run.timed("report", ctx.progress):
         test_accuracy, validation_accuracy = (
             accuracy(trained, split, ctx.dataset) for split in (ctx.dataset.test, ctx.dataset.val)
@@ -35,3 +34,14 @@ def finish(ctx: Context, pricer: Pricer, budget: Budget, network: Network, *, fo
     )
     write_report(ctx, result)
     return result
+
+
+def _handed_over(ctx: Context, pricer: Pricer, budget_ms: float, network: Network) -> tuple[Fitted, Network, Delivered]:
+    """Trim, train and export until the exported file keeps the budget, or no other trimming can follow."""
+    while True:
+        trimmed = fitted(ctx, pricer, budget_ms, network)
+        trained = tuned(ctx, trimmed.network)
+        handed = delivered(ctx, pricer, trained)
+        if trimmed.last or handed.verification.timing.high_us / 1000 <= budget_ms:
+            return trimmed, trained, handed
+        withdraw(ctx, trimmed, handed.verification)

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from nas.arch import Arch
-from nas.errors import InputError
-from nas.files import exclusive
+from nas.convert import build
+from nas.errors import DeviceError, InputError
+from nas.files import exclusive, read_json, write_json
+from nas.latency.drift import Anchored, OffLevelError, re_anchor
 from nas.latency.measure import MeasurePlan, extend, measure_space, model_of, space_key
 from nas.latency.model import LatencyModel, Share
+from nas.latency.noise import require_usable
 from nas.latency.runtimes import make_runtime
 from nas.latency.table import LatencyTable, load_table, save_table, table_path
+from nas.pipeline.caveats import caveats
 from nas.progress import Progress, silent
 from nas.settings import Settings, shipped_tables
 from nas.space import SearchSpace, uniform
-from nas.target import Host, Target
+from nas.target import Host
 
 ATTEMPTS = 2  # a table whose proof is poor is measured once more at once
+CHECK = "anchors.json"  # beside a run's copy: what the machine's speed was when it was made
 SAMPLED = 200  # random networks whose kernels a table must have to be taken as measured for a space
 
 
@@ -79,37 +85,81 @@ def open_pricer(settings: Settings, space: SearchSpace, *, own: Path | None, pro
     Args:
         settings: Which target, and where tables are kept.
         space: What must be priced.
-        own: The run's own copy of the table; a run that has one keeps to it. None: work on the shared table.
+        own: The run's own copy of the table, made at this machine's speed of today; a run that has one keeps to it.
+            None: work on the shared table.
         progress: Told as measuring advances.
 
     Raises:
         InputError: A table is damaged or was measured elsewhere.
-        DeviceError: Measuring failed.
+        DeviceError: Measuring failed, the machine is too noisy, or it is too far off the table that `table` names; a
+            table of its own is measured anew.
     """
     here = make_runtime(settings.target).host(settings.target)
     shared = settings.table or table_path(settings.tables_dir, settings.target, here)
-    wanted = None if settings.allow_mismatch else here
     if own is not None and own.exists():
-        table = load_table(own, target=settings.target, host=wanted)
-    elif settings.table is not None:
-        table = load_table(settings.table, target=settings.target, host=wanted)
+        table = load_table(own, target=settings.target, host=_wanted(settings, here))
+        anchored = _recalled(own, table)
     else:
-        with exclusive(shared.parent / ".lock"):
-            table = _local_table(settings, space, shared, here, progress)
-    if own is not None and not own.exists():
-        save_table(own, table)
+        table, anchored = _shared_table(settings, space, shared, here, check=own is not None, progress=progress)
+        if own is not None:
+            table = _keep(own, table, anchored)
     return Pricer(
         space=space,
         table=table,
         path=own or shared,
         plan=settings.latency,
         local=table.host == here and (own is not None or settings.table is None),
-        notes=_notes(table, space, settings.target, here, shared),
+        notes=caveats(table, space, settings, here=here, path=shared, anchored=anchored),
     )
 
 
-def _local_table(settings: Settings, space: SearchSpace, path: Path, host: Host, progress: Progress) -> LatencyTable:
-    """This machine's table with everything the space needs; measured now where that is missing or was poor."""
+def _wanted(settings: Settings, here: Host) -> Host | None:
+    return None if settings.allow_mismatch else here
+
+
+def _shared_table(
+    settings: Settings, space: SearchSpace, path: Path, here: Host, *, check: bool, progress: Progress
+) -> tuple[LatencyTable, Anchored | None]:
+    """The table that many runs share, and its check against the machine's speed unless it was measured just now."""
+    if settings.table is not None:
+        table = load_table(settings.table, target=settings.target, host=_wanted(settings, here))
+        return table, _anchored(settings, space, table, here, progress) if check else None
+    with exclusive(path.parent / ".lock"):
+        table, fresh = _local_table(settings, space, path, here, progress)
+        try:
+            return table, _anchored(settings, space, table, here, progress) if check and not fresh else None
+        except OffLevelError:  # another machine with this one's fingerprint, or this one in another state
+            return _measured_table(settings, space, path, None, progress), None
+
+
+def _anchored(
+    settings: Settings, space: SearchSpace, table: LatencyTable, here: Host, progress: Progress
+) -> Anchored | None:
+    """A table's check against the machine's speed; None where there is nothing to check, or nobody asks for it."""
+    if settings.allow_mismatch or table.host != here or space_key(space) not in table.calibrations:
+        return None
+    return re_anchor(table, space, rounds=settings.latency.rounds, seed=settings.seed, progress=progress)
+
+
+def _keep(own: Path, table: LatencyTable, anchored: Anchored | None) -> LatencyTable:
+    """Make the run's copy; the table last, which says that the copy is whole."""
+    if anchored is not None:
+        write_json(own.with_name(CHECK), {"drift": anchored.drift, "noise": asdict(anchored.noise)})
+        table = anchored.table
+    save_table(own, table)
+    return table
+
+
+def _recalled(own: Path, table: LatencyTable) -> Anchored | None:
+    """How the level of a run's copy was checked when it was made."""
+    path = own.with_name(CHECK)
+    return build(Anchored, read_json(path), str(path), given={"table": table}) if path.exists() else None
+
+
+def _local_table(
+    settings: Settings, space: SearchSpace, path: Path, host: Host, progress: Progress
+) -> tuple[LatencyTable, bool]:
+    """This machine's table with everything the space needs, and whether it was measured now."""
     known = None
     for place in (path, table_path(shipped_tables(), settings.target, host)):
         if known is None and place.exists():
@@ -117,43 +167,53 @@ def _local_table(settings: Settings, space: SearchSpace, path: Path, host: Host,
     calibration = known.calibrations.get(space_key(space)) if known else None
     if known is not None and calibration is not None:
         if calibration.proof.good and _covers(known, space):
-            return known
+            return known, False
         known = known if calibration.proof.good else None  # rows of a busy machine are measured from the start
+    return _measured_table(settings, space, path, known, progress), True
+
+
+def _measured_table(
+    settings: Settings, space: SearchSpace, path: Path, known: LatencyTable | None, progress: Progress
+) -> LatencyTable:
+    """A table measured now and saved."""
+    folder = path.with_suffix(".measuring")  # a killed session goes on from there
+    try:
+        table = _measured(settings, space, known, folder, progress)
+    except DeviceError:
+        shutil.rmtree(folder, ignore_errors=True)  # a failed one does not
+        raise
+    save_table(path, table)
+    shutil.rmtree(folder, ignore_errors=True)
+    return table
+
+
+def _measured(
+    settings: Settings, space: SearchSpace, known: LatencyTable | None, folder: Path, progress: Progress
+) -> LatencyTable:
+    """A table measured now, again where its proof is poor.
+
+    Raises:
+        DeviceError: Measuring failed, or the machine is too noisy.
+    """
     for attempt in range(ATTEMPTS):
         table = measure_space(
-            space, settings.target, settings.latency, known=known, seed=settings.seed + attempt, progress=progress
+            space,
+            settings.target,
+            settings.latency,
+            known=known,
+            seed=settings.seed + attempt,
+            folder=folder / str(attempt),
+            progress=progress,
         )
-        if table.calibrations[space_key(space)].proof.good:
+        if table.calibrations[space_key(space)].proof.good and table.noise.verdict != "unusable":
             break
-    save_table(path, table)
+    require_usable(table.noise, f"measuring {space.name} on {settings.target.name}")
     return table
 
 
 def _covers(table: LatencyTable, space: SearchSpace) -> bool:
     rng = random.Random(0)
     return not model_of(table, space).missing([space.build(uniform(rng)) for _ in range(SAMPLED)])
-
-
-def _notes(table: LatencyTable, space: SearchSpace, target: Target, host: Host, path: Path) -> tuple[str, ...]:
-    notes = []
-    if table.host != host:
-        notes.append(
-            f"prices of another machine: {table.host.cpu}, {table.host.runtime} {table.host.runtime_version} ({path})"
-        )
-    if not host.matches(target):
-        notes.append(
-            f"target {target.name} promises a {target.vendor} CPU, this machine is {host.vendor} ({host.cpu}): "
-            f"measured here all the same, filed under this host in {path}"
-        )
-    calibration = table.calibrations.get(space_key(space))
-    if calibration is None:
-        notes.append(f"the table was never calibrated for the space {space.name}; its level may be off")
-    elif not calibration.proof.good:
-        notes.append(
-            f"the latency table is poor: {calibration.proof.mape_pct:.1f} % mean error on "
-            f"{calibration.proof.networks} held-out networks; measure again on a quiet machine"
-        )
-    return tuple(notes)
 
 
 def require_rows(pricer: Pricer, archs: Sequence[Arch]) -> None:

@@ -11,20 +11,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import onnx
-import torch
 
-from nas.accuracy import SupernetEvaluator, ValidationScore
+from nas.accuracy import SupernetEvaluator
 from nas.arch import Arch, to_json
 from nas.convert import build
-from nas.data import Dataset, to_input
-from nas.deploy import Parity, Verification, export_onnx, verify
+from nas.data import Dataset
+from nas.deploy import Parity, Verification, verify
 from nas.errors import InfeasibleError
 from nas.files import exclusive, read_json, write_json, write_whole
-from nas.latency.measure import space_key
-from nas.latency.runtimes import make_runtime
 from nas.net import Network, load_network, save_network
-from nas.netadapt import Move, trim
 from nas.pipeline.context import Context
+from nas.pipeline.exporting import exported
 from nas.pipeline.pricing import Pricer, open_pricer, require_rows
 from nas.progress import silent
 from nas.searcher import Extremes, SearchResult, search, trials_csv
@@ -32,9 +29,6 @@ from nas.space import known_members, uniform
 from nas.training import fine_tune, train_supernet
 
 ANCHORS = 5  # networks timed beside the winner
-PARITY_IMAGES = 1000
-FITTINGS = 4  # times the trimming may be repeated with a wider margin
-SAFETY = 0.005  # share of the budget left over when the margin is widened
 METADATA = {"producer": "underbudget"}
 
 
@@ -45,19 +39,6 @@ class Budget:
     ms: float
     origin: str
     bounds: Extremes
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fitted:
-    """A network trimmed until it was measured within the budget.
-
-    Attributes:
-        margin: Share of the budget that predictions had to leave.
-    """
-
-    network: Network
-    moves: tuple[Move, ...]
-    margin: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,44 +128,6 @@ def searched(ctx: Context, pricer: Pricer, budgets: Sequence[Budget], evaluator:
     return result
 
 
-def fitted(ctx: Context, pricer: Pricer, budget_ms: float, network: Network) -> Fitted:
-    """Stage `trim`: narrow the network until it is not only predicted but measured within the budget.
-
-    The margin between predicted latency and budget starts at the table's own held-out error. When the trimmed network
-    is measured above the budget all the same, the margin is widened by what was missing, and trimming goes on; a
-    network that cannot be narrowed so far is kept, and the report says by how much it fails.
-    """
-    calibration = pricer.table.calibrations.get(space_key(ctx.space))
-    margin = calibration.proof.mape_pct / 100 if calibration else 0.0
-    score = ValidationScore(ctx.dataset, device=ctx.device, images=ctx.settings.accuracy.recalibration_images)
-    moves: tuple[Move, ...] = ()
-    with ctx.run.timed("trim", ctx.progress) as progress:
-        for attempt in range(FITTINGS):
-            folder = ctx.run.trim / str(attempt)
-            try:
-                result = trim(
-                    network,
-                    pricer,
-                    budget_ms=budget_ms * (1 - margin),
-                    settings=ctx.settings.netadapt,
-                    score=score,
-                    prepare=pricer.prepare,
-                    folder=folder,
-                    progress=progress,
-                )
-            except InfeasibleError:
-                if attempt == 0:
-                    raise
-                break
-            network, moves = result.network, moves + result.moves
-            high_ms = _timed(ctx, pricer, network.arch, folder / "timing.json").timing.high_us / 1000
-            if high_ms <= budget_ms:
-                break
-            margin = 1 - (1 - SAFETY) * pricer(network.arch) / high_ms
-        write_whole(ctx.run.trimmed, to_json(network.arch))
-    return Fitted(network=network, moves=moves, margin=margin)
-
-
 def tuned(ctx: Context, network: Network) -> Network:
     """Stage `finetune`: train the trimmed network; its weights are the run's result."""
     if ctx.run.weights.exists():
@@ -213,20 +156,8 @@ def delivered(ctx: Context, pricer: Pricer, network: Network) -> Delivered:
         return build(Delivered, read_json(ctx.run.verification), str(ctx.run.verification))
     predicted_ms = pricer(network.arch)
     metadata = onnx_metadata(network.arch, ctx.dataset, pricer, predicted_ms)
-    with ctx.run.timed("export", ctx.progress):
-        parity = export_onnx(
-            network,
-            ctx.run.onnx,
-            runtime=make_runtime(ctx.settings.target),
-            images=to_input(
-                torch.from_numpy(ctx.dataset.test.images[:PARITY_IMAGES]), ctx.dataset, size_px=network.arch.size_px
-            )
-            .contiguous()
-            .numpy(),
-            batch=ctx.settings.target.batch,
-            metadata=metadata,
-        )
-    verification = _timed(ctx, pricer, ctx.run.onnx, None)
+    parity = exported(ctx, network, metadata)
+    verification = timed(ctx, pricer, ctx.run.onnx)
     _annotate(ctx.run.onnx, {**metadata, "measured_ms": f"{verification.timing.median_us / 1000:.6g}"})
     result = Delivered(parity=parity, verification=verification)
     write_json(ctx.run.verification, asdict(result))
@@ -249,22 +180,17 @@ def onnx_metadata(arch: Arch, dataset: Dataset, pricer: Pricer, predicted_ms: fl
     }
 
 
-def _timed(ctx: Context, pricer: Pricer, subject: Arch | Path, kept: Path | None) -> Verification:
-    """Time a network on the target; a result that was kept is not measured again."""
-    if kept is not None and kept.exists():
-        return build(Verification, read_json(kept), str(kept))
+def timed(ctx: Context, pricer: Pricer, subject: Arch | Path) -> Verification:
+    """Time a network or an exported file on the target, beside networks whose latency the table predicts."""
     rng = random.Random(f"anchors {ctx.settings.seed}")
     with ctx.run.timed("verify", ctx.progress):
-        verification = verify(
+        return verify(
             ctx.settings.target,
             subject,
             anchors=[ctx.space.build(uniform(rng)) for _ in range(ANCHORS)],
             predict_ms=pricer,
             progress=silent,
         )
-    if kept is not None:
-        write_json(kept, asdict(verification))
-    return verification
 
 
 def _supernet_key(ctx: Context) -> str:

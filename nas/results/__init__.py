@@ -2,6 +2,7 @@
 
 from nas.results.html import page
 from nas.results.live import progress_reporter
+from nas.results.proof_svg import proof_svg
 from nas.results.report import (
     DataSummary,
     LayerLatency,
@@ -20,6 +21,7 @@ from nas.results.report import (
 from nas.results.run_dir import RunDir, open_run
 from nas.results.svg import pareto_svg
 from nas.results.sweep import SweepRow, save_sweep, sweep_lines, sweep_rows
+from nas.results.table_report import table_lines, table_page
 from nas.results.tensorboard import run_scalars, write_scalars
 from nas.results.terminal import screen, show
 
@@ -42,6 +44,7 @@ __all__ = [
     "page",
     "pareto_svg",
     "progress_reporter",
+    "proof_svg",
     "run_scalars",
     "save",
     "save_sweep",
@@ -49,5 +52,7 @@ __all__ = [
     "show",
     "sweep_lines",
     "sweep_rows",
+    "table_lines",
+    "table_page",
     "write_scalars",
 ]

@@ -1,75 +1,36 @@
-"""`report.html`: one file with everything in it, no script and no request; light or dark as the reader prefers."""
+"""`report.html`: a run on one page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
 
+from nas.results.markup import section, table, tiles, whole_page
 from nas.results.report import RunReport
 from nas.results.svg import bars_svg, pareto_svg
 from nas.results.terminal import PARETO_ROWS, device_lines, thin
-
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1f2430; --dim: #667085; --line: #e4e7ec; --paper: #ffffff; --page: #f5f6f8;
-  --pass: #15803d; --fail: #dc2626; --mark: #eef6f0; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e8ee; --dim: #9aa3b5; --line: #2d3342; --paper: #171b24;
-  --page: #0f1218; --pass: #4ade80; --fail: #f87171; --mark: #1c2b22; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
-main { max-width: 960px; margin: 0 auto; padding: 28px 16px 64px; }
-h1 { font-size: 20px; margin: 0 0 16px; } h2 { font-size: 16px; margin: 0 0 12px; }
-section, header { background: var(--paper); border: 1px solid var(--line); border-radius: 10px; padding: 20px 24px;
-  margin-bottom: 16px; overflow-x: auto; }
-.verdict { font-weight: 700; padding: 2px 12px; border-radius: 999px; border: 2px solid; margin-right: 10px; }
-.PASS { color: var(--pass); } .FAIL { color: var(--fail); }
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 16px; margin: 0; }
-dt, .dim, th { color: var(--dim); font-size: 13px; font-weight: 400; }
-dd { margin: 0; font-size: 22px; font-weight: 600; } dd small { display: block; font-size: 13px; font-weight: 400;
-  color: var(--dim); }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); }
-.number { text-align: right; } tr.winner { background: var(--mark); font-weight: 600; }
-svg { display: block; width: 100%; height: auto; margin-bottom: 12px; } p { margin: 8px 0 0; }
-code, pre { font: 13px ui-monospace, monospace; } pre { margin: 0; white-space: pre-wrap; }
-"""
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
 
 
 def page(report: RunReport) -> str:
     """Return the whole page."""
     sections = [
         _header(report),
-        _section("Accuracy against latency", pareto_svg(report) + _pareto(report)),
-        _section("Predicted against measured", _oracles(report)),
-        _section("Where the time goes", _layers(report)),
-        _section("Trimming", _trim(report)),
-        _section("Device and latency table", _device(report)),
-        _section("Run", _run(report)),
-        _section("Files", _table(("name", "path"), [(name, path) for name, path in report.files.items()])),
+        section("Accuracy against latency", pareto_svg(report) + _pareto(report)),
+        section("Predicted against measured", _oracles(report)),
+        section("Where the time goes", _layers(report)),
+        section("Trimming", _trim(report)),
+        section("Device and latency table", _device(report)),
+        section("Run", _run(report)),
+        section("Files", table(("name", "path"), [(name, path) for name, path in report.files.items()])),
         _lines("Notes", report.notes),
         _lines("Next", report.next),
     ]
-    title = escape(f"{report.verdict}: {report.name} on {report.target.name}")
-    return _PAGE.format(title=title, style=_STYLE, body="\n".join(filter(None, sections)))
+    return whole_page(f"{report.verdict}: {report.name} on {report.target.name}", sections)
 
 
 def _header(report: RunReport) -> str:
     measured, data = report.measured_ms, report.data
-    tiles = (
+    figures = (
         (
             "Measured latency",
             f"{measured.median:.3f} ms",
@@ -80,12 +41,8 @@ def _header(report: RunReport) -> str:
         ("Test accuracy", f"{report.test_accuracy:.1%}", f"top-1, {data.test_images:,} images of {data.name}"),
         ("Parameters", f"{report.params:,}", f"{report.macs / 1e6:.2f} million MACs"),
     )
-    items = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(note)}</small></dd></div>"
-        for name, value, note in tiles
-    )
     badge = f'<span class="verdict {report.verdict}">{report.verdict}</span>'
-    return f"<header><h1>{badge}{escape(report.name)} on {escape(report.target.name)}</h1><dl>{items}</dl></header>"
+    return f"<header><h1>{badge}{escape(report.name)} on {escape(report.target.name)}</h1>{tiles(figures)}</header>"
 
 
 def _pareto(report: RunReport) -> str:
@@ -101,7 +58,7 @@ def _pareto(report: RunReport) -> str:
         for row in rows
     ]
     heads = ("predicted, ms", "accuracy, inherited", "parameters", "million MACs", "")
-    return _table(heads, cells, numbers=4, marked={i for i, row in enumerate(rows) if row.winner})
+    return table(heads, cells, numbers=4, marked={i for i, row in enumerate(rows) if row.winner})
 
 
 def _note(winner: bool, note: str) -> str:
@@ -124,7 +81,7 @@ def _oracles(report: RunReport) -> str:
             f"{100 * (inherited - trained):+.1f} points",
         ),
     ]
-    return _table(("", "predicted", "measured", "difference"), rows)
+    return table(("", "predicted", "measured", "difference"), rows)
 
 
 def _layers(report: RunReport) -> str:
@@ -148,20 +105,20 @@ def _trim(report: RunReport) -> str:
         for i, move in enumerate(report.trim)
     ]
     heads = ("move", "width", "channels", "predicted, ms", "change, µs", "validation accuracy", "change, points")
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _device(report: RunReport) -> str:
-    table = report.table
-    rows = [("table", f"{table.path} ({table.rows:,} rows, hash {table.hash})")]
-    if table.mean_error_pct is not None and table.max_error_pct is not None:
-        proof = f"mean {table.mean_error_pct:.1f}%, worst {table.max_error_pct:.1f}%"
-        rows.append(("error on held-out networks", f"{proof}, {table.heldout_networks} networks"))
-    if table.noise_pct is not None:
-        rows.append(("noise of their measurements", f"{table.noise_pct:.1f}%"))
-    rows += [("note", note) for note in table.notes]
+    found = report.table
+    rows = [("table", f"{found.path} ({found.rows:,} rows, hash {found.hash})")]
+    if found.mean_error_pct is not None and found.max_error_pct is not None:
+        proof = f"mean {found.mean_error_pct:.1f}%, worst {found.max_error_pct:.1f}%"
+        rows.append(("error on held-out networks", f"{proof}, {found.heldout_networks} networks"))
+    if found.noise_pct is not None:
+        rows.append(("noise of their measurements", f"{found.noise_pct:.1f}%"))
+    rows += [("note", note) for note in found.notes]
     lines = "".join(f"<p>{escape(line.strip())}</p>" for line in device_lines(report))
-    return lines + _table(("", ""), rows)
+    return lines + table(("", ""), rows)
 
 
 def _run(report: RunReport) -> str:
@@ -174,33 +131,8 @@ def _run(report: RunReport) -> str:
         *((f"time: {stage}", f"{seconds:,.1f} s") for stage, seconds in report.seconds.items()),
         ("time in all", f"{sum(report.seconds.values()):,.1f} s"),
     ]
-    return _table(("", ""), rows)
+    return table(("", ""), rows)
 
 
 def _lines(title: str, lines: Sequence[str]) -> str:
-    return _section(title, f"<pre>{escape(chr(10).join(lines))}</pre>") if lines else ""
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{body}</section>"
-
-
-def _table(
-    heads: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    *,
-    numbers: int = 0,
-    marked: frozenset[int] | set[int] = frozenset(),
-) -> str:
-    """A table whose first `numbers` columns are right-aligned and whose `marked` rows stand out."""
-
-    def cell(tag: str, column: int, text: str) -> str:
-        kind = ' class="number"' if column < numbers else ""
-        return f"<{tag}{kind}>{escape(text)}</{tag}>"
-
-    head = "".join(cell("th", i, text) for i, text in enumerate(heads)) if any(heads) else ""
-    body = "".join(
-        f"<tr{' class=winner' if i in marked else ''}>{''.join(cell('td', j, text) for j, text in enumerate(row))}</tr>"
-        for i, row in enumerate(rows)
-    )
-    return f"<table>{f'<thead><tr>{head}</tr></thead>' if head else ''}<tbody>{body}</tbody></table>"
+    return section(title, f"<pre>{escape(chr(10).join(lines))}</pre>") if lines else ""

@@ -196,6 +196,11 @@ class RunReport:
         """Predicted against measured median latency, per cent; negative when the prediction was too low."""
         return 100.0 * (self.predicted_ms / self.measured_ms.median - 1.0)
 
+    @property
+    def images_per_s(self) -> float:
+        """Throughput: images of a batch over its measured median latency."""
+        return 1000.0 * self.host.batch / self.measured_ms.median
+
     def to_dict(self) -> dict[str, Any]:
         """Return what `report.json` holds."""
         derived = {"verdict": self.verdict, "prediction_error_pct": round(self.prediction_error_pct, 3)}

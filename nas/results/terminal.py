@@ -76,13 +76,13 @@ def device_lines(report: RunReport) -> list[str]:
     """Where the measurement was made, and whether that is what the target's name says."""
     host, target = report.host, report.target
     threads = "1 thread" if host.threads == 1 else f"{host.threads} threads"
-    line = (
-        f"Device  {host.cpu} ({host.isa}), {host.runtime} {host.runtime_version}, {threads}, "
-        f"batch {host.batch}, {host.precision}"
-    )
-    if host.matches(target):
-        return [line]
-    return [line, f"        note: target {target.name} promises {target.vendor}, this host is {host.vendor}"]
+    how = f"{threads}, batch {host.batch}, {host.precision}"
+    lines = [f"Device  {host.cpu} ({host.isa}), {host.runtime} {host.runtime_version}, {how}"]
+    if host.batch > 1:
+        lines.append(f"        {report.images_per_s:,.0f} images/s; latencies are those of a batch")
+    if not host.matches(target):
+        lines.append(f"        note: target {target.name} promises {target.vendor}, this host is {host.vendor}")
+    return lines
 
 
 def _two_columns(title: str, rows: Sequence[tuple[str, str]]) -> list[str]:

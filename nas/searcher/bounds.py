@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
-from nas.errors import InfeasibleError
+from nas.errors import InfeasibleError, InputError
 from nas.searcher.nearby import Latency, Priced, options_of, price
 from nas.space import Choose, Space, largest, mutate, smallest
 
@@ -21,7 +22,11 @@ class Extremes:
 def extremes(space: Space[Any], latency: Latency) -> Extremes:
     """Find the fastest and the slowest network by changing one decision at a time from the smallest and the largest.
 
-    Exact where latency is a sum over decisions that do not interact; a few hundred latency calls.
+    Exact where latency is a sum over decisions that do not interact; a few hundred latency calls. A network that takes
+    infinitely long, which its target does not run, is neither.
+
+    Raises:
+        InputError: No network that was tried takes a finite time.
     """
     return Extremes(
         fastest=_descend(space, latency, smallest, sign=1), slowest=_descend(space, latency, largest, sign=-1)
@@ -43,7 +48,11 @@ def require_feasible(bounds: Extremes, budget_ms: float) -> None:
 
 
 def _descend(space: Space[Any], latency: Latency, start: Choose, *, sign: int) -> Priced:
-    """Minimise sign * latency over one decision at a time until a whole sweep changes nothing."""
+    """Minimise sign * latency, where finite, over one decision at a time until a whole sweep changes nothing."""
+
+    def rank(priced: Priced) -> float:
+        return sign * priced.latency_ms if math.isfinite(priced.latency_ms) else math.inf
+
     best = price(space, start, latency)
     improved = True
     while improved:
@@ -55,6 +64,8 @@ def _descend(space: Space[Any], latency: Latency, start: Choose, *, sign: int) -
                 if option == best.choices.get(name):
                     continue
                 other = price(space, mutate(best.choices, name, option, start), latency)
-                if sign * other.latency_ms < sign * best.latency_ms:
+                if rank(other) < rank(best):
                     best, improved = other, True
+    if math.isinf(rank(best)):
+        raise InputError(f"the latency model gives inf ms for the network {best.choices} and all next to it")
     return best

@@ -14,10 +14,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.additive.decomposition import Decomposition
 from nas.arch import Arch, Op, cost, op_macs, op_params
 from nas.errors import InputError
 from nas.searcher.choice_space import latency_ms, network_key
-from nas.searcher.factors import Decomposition, decompose
+from nas.searcher.factors import decompose
 from nas.searcher.features import Features, Layout
 from nas.searcher.gp import Array, Codes, Encoded
 from nas.searcher.nearby import Latency
@@ -253,7 +254,8 @@ class Listed:
 
 def _features(layout: Layout, codes: Codes, costs: Array, budgets_ms: Sequence[float]) -> Features:
     """Features standardised over networks of the whole space and, as many, of those near below the budgets."""
-    rng = np.random.default_rng(0)
+    rng, runs = np.random.default_rng(0), np.isfinite(costs[:, 0])
+    codes, costs = codes[runs], costs[runs]
     near = [np.flatnonzero((costs[:, 0] <= ms) & (costs[:, 0] >= BAND * ms)) for ms in budgets_ms]
     bands = [band for band in near if len(band)]
     rows = [rng.integers(0, len(codes), REFERENCES)]

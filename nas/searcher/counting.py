@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.searcher.elimination import Bucket, Floats, Ints, Plan
+from nas.additive.factor import Floats
+from nas.searcher.elimination import Bucket, Ints, Plan
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,21 +21,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from nas.additive.factor import Factor, Floats, spread
+
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Factor:
-    """A table of costs over few variables.
-
-    Attributes:
-        scope: The variables, ascending.
-        cost: Shape (size of each variable of the scope); infinite: forbidden.
-    """
-
-    scope: tuple[int, ...]
-    cost: Floats
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -175,13 +163,6 @@ def _bucket(
             axis = scope.index(v)
             cells[k] = cells[k] * shape[axis] + values[axis]
     return Bucket(scope=scope, sizes=shape, cost=cost.ravel(), children=tuple(children), child_cells=cells)
-
-
-def spread(factor: Factor, scope: tuple[int, ...]) -> Floats:
-    """A factor's table as an array that broadcasts over a scope."""
-    order = sorted(range(len(factor.scope)), key=lambda k: scope.index(factor.scope[k]))
-    lengths = {factor.scope[k]: factor.cost.shape[k] for k in order}
-    return factor.cost.transpose(order).reshape([lengths.get(v, 1) for v in scope])
 
 
 def _restrict(bucket: Bucket, allowed: Sequence[int] | None) -> Bucket:

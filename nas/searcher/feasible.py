@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from math import ceil, floor
 from typing import Any
 
+from nas.additive.decomposition import Decomposition
 from nas.errors import InputError
 from nas.searcher.bounds import Extremes, extremes
 from nas.searcher.choice_space import latency_ms
 from nas.searcher.counting import Counts
 from nas.searcher.elimination import Plan, extreme, plan
-from nas.searcher.factors import Decomposition, decompose
+from nas.searcher.factors import decompose
 from nas.searcher.nearby import Latency, Priced, price, walk_into
 from nas.space import Choice, Choices, Choose, Space, record, replay, uniform
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from nas.searcher.elimination import Factor
-from nas.searcher.tables import TooWideError
+from nas.additive.factor import Factor
+from nas.additive.tables import TooWideError
 from nas.space import Choice, Space, record, replay
 
 MAX_BUILDS = 4000  # networks priced for the tables, and as many to find out who interacts

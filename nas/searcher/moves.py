@@ -57,7 +57,9 @@ class Open:
             if not feasible.additive and i >= TRIES:
                 break
         codes = np.array([self.layout.code(choices) for choices in drawn], dtype=np.int64)
-        self.features = Features(self.layout, codes, self._numbers(codes, self.latency_ms(codes)))
+        ms = self.latency_ms(codes)
+        runs = np.isfinite(ms)
+        self.features = Features(self.layout, codes[runs], self._numbers(codes, ms)[runs])
 
     def codes(self, params: Sequence[Mapping[str, Choice]]) -> list[Code | None]:
         """The codes of the networks that parameters build."""

@@ -181,7 +181,8 @@ def _checked(space: Space[Any], latency: Latency, choices: Mapping[str, Choice])
 def _settings(space: Space[Any], latency: Latency, bounds: Extremes, given: str | Mapping[str, str]) -> dict[str, str]:
     """What makes trials comparable, by name: the space's decisions, the latencies, and what the caller names."""
     rng = random.Random(0)
-    probes = math.fsum(price(space, uniform(rng), latency).latency_ms for _ in range(PROBES))
+    priced = [price(space, uniform(rng), latency).latency_ms for _ in range(PROBES)]
+    probes = math.fsum(ms for ms in priced if math.isfinite(ms))
     named = dict(given) if isinstance(given, Mapping) else {"fingerprint": given} if given else {}
     return {
         "space": space.name,

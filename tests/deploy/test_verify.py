@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from nas.arch import Arch
 from nas.deploy import verify
 from nas.errors import DeviceError
+from nas.formats.int8 import write_int8
 from nas.formats.onnx import write_onnx
 from nas.latency.session import Measured
 from nas.progress import silent
@@ -25,10 +27,14 @@ ANCHORS = (SPACE.build(largest), SPACE.build(smallest))
 
 
 class Machine:
-    """Sessions planned ahead: how slow the anchors run, and how unlike the subject's even and odd runs are."""
+    """Sessions planned ahead: how slow the anchors run, and how unlike the subject's even and odd runs are.
 
-    def __init__(self, *sessions: tuple[float, float]) -> None:
+    The networks at the places `failed` are refused.
+    """
+
+    def __init__(self, *sessions: tuple[float, float], failed: Sequence[int] = ()) -> None:
         self.sessions = list(sessions)
+        self.failed = failed
         self.asked: list[tuple[int, int]] = []
 
     def __call__(self, _target: Target, archs: Sequence[Arch], *, models: Sequence[Path], rounds: int, **_: object):
@@ -36,7 +42,8 @@ class Machine:
         speed, unrest = self.sessions.pop(0)
         samples_us = np.full((len(archs) + len(models), rounds), 1000.0 * speed)
         samples_us[-1, ::2] *= 1 + unrest
-        return Measured(samples_us=samples_us, profiles=())
+        samples_us[list(self.failed)] = np.nan
+        return Measured(samples_us=samples_us, profiles=(), failed=dict.fromkeys(self.failed, "an op is unknown"))
 
 
 def measure_with(machine: Machine, monkeypatch: pytest.MonkeyPatch, subject: Arch | Path, anchors=ANCHORS):
@@ -80,12 +87,30 @@ def test_without_anchors_there_is_no_drift(monkeypatch: pytest.MonkeyPatch) -> N
     assert (verification.drift, verification.attempts) == (1.0, 1)
 
 
-def test_an_exported_file_is_really_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_anchors_that_the_runtime_refuses_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    verification = measure_with(Machine((1.01, 0.0), failed=[0]), monkeypatch, every_kind())
+    assert (verification.drift, verification.attempts) == (pytest.approx(1.01), 1)
+    assert measure_with(Machine((1.01, 0.0), failed=[0, 1]), monkeypatch, every_kind()).drift == 1.0
+
+
+def test_a_subject_that_the_runtime_refuses_is_a_device_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DeviceError, match="cannot be timed: an op is unknown"):
+        measure_with(Machine((1.0, 0.0), failed=[2]), monkeypatch, Path("model.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("target", "write"),
+    [(TARGET, write_onnx), (dataclasses.replace(TARGET, precision="int8", batch=3), write_int8)],
+    ids=["fp32", "int8"],
+)
+def test_an_exported_file_is_really_timed(
+    target: Target, write: Callable[..., bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "RUNS", 12)
     monkeypatch.setattr(module, "ATTEMPTS", 1)
     path = tmp_path / "model.onnx"
-    path.write_bytes(write_onnx(every_kind()))
-    verification = verify(TARGET, path, anchors=ANCHORS, predict_ms=lambda _arch: 0.1, progress=silent)
+    path.write_bytes(write(every_kind(), batch=target.batch))
+    verification = verify(target, path, anchors=ANCHORS, predict_ms=lambda _arch: 0.1, progress=silent)
     timing = verification.timing
     assert timing.runs == 12
     assert 0 < timing.min_us <= timing.low_us <= timing.median_us <= timing.high_us

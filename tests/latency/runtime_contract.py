@@ -10,7 +10,7 @@ import pytest
 
 from nas.arch import IMAGE, Arch
 from nas.errors import DeviceError
-from nas.latency.runtimes import Runtime
+from nas.latency.runtimes import Runtime, make_runtime
 from nas.space import largest, uniform
 from nas.target import Host, Target
 from tests.net.zoo import SPACE, every_kind
@@ -48,7 +48,8 @@ class RuntimeContract:
         assert (host.threads, host.precision, host.batch) == (target.threads, target.precision, target.batch)
         assert host.runtime == target.runtime
         assert all(getattr(host, field.name) for field in dataclasses.fields(Host))
-        assert runtime.host(dataclasses.replace(target, threads=target.threads + 1)) != host
+        others = ({"threads": target.threads + 1}, {"batch": target.batch + 1})
+        assert all(runtime.host(dataclasses.replace(target, **other)) != host for other in others)
 
     def test_kernels_cover_every_layer_once(self, runtime: Runtime, arch: Arch) -> None:
         layers = [name for kernel in runtime.kernels(arch) for name in kernel.layers]
@@ -85,15 +86,23 @@ class RuntimeContract:
 
     def test_the_profile_has_the_same_nodes_every_time(self, runtime: Runtime, arch: Arch) -> None:
         model = runtime.write(arch)
-        first, second = (runtime.profile(model, arch, runs=runs) for runs in (1, 4))
+        first, second = (runtime.profile(model, arch, runs=runs) for runs in (2, 4))
         assert {name: layer.nodes for name, layer in first.items()} == {
             name: layer.nodes for name, layer in second.items()
         }
 
     def test_every_kernel_of_a_searched_network_is_profiled(self, runtime: Runtime) -> None:
         arch = ARCHS["largest"]
-        profile = runtime.profile(runtime.write(arch), arch, runs=1)
+        profile = runtime.profile(runtime.write(arch), arch, runs=2)
         assert all(set(kernel.layers) & set(profile) for kernel in runtime.kernels(arch))
+
+    def test_threads_without_a_cpu_each_are_refused(self, target: Target) -> None:
+        crowded = make_runtime(dataclasses.replace(target, threads=10_000))
+        arch = ARCHS["random"]
+        with pytest.raises(DeviceError, match=r"target\.threads=10000"):
+            crowded.prepare(crowded.write(arch))
+        with pytest.raises(DeviceError, match=r"target\.threads=10000"):
+            crowded.profile(crowded.write(arch), arch, runs=2)
 
     @pytest.mark.parametrize("model", [b"", b"not a model", b"\x00" * 100])
     def test_garbage_is_a_device_error(self, runtime: Runtime, model: bytes) -> None:

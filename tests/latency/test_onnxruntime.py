@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import random
-from pathlib import Path
 
 import pytest
 
@@ -13,17 +13,26 @@ from nas.errors import DeviceError, InputError
 from nas.latency.runtimes import Runtime, make_runtime
 from nas.latency.runtimes import onnxruntime as module
 from nas.latency.runtimes.onnxruntime import OnnxRuntime
-from nas.space import uniform
+from nas.space import largest, uniform
 from nas.target import Target
-from tests.latency.conftest import TARGET
 from tests.latency.runtime_contract import RuntimeContract
 from tests.net.zoo import SPACE, every_kind
 
+TARGET = Target(name="intel_cpu", runtime="onnxruntime")
+CPUS = len(os.sched_getaffinity(0))
+FORMS = [
+    {"threads": 1},
+    {"batch": 2},
+    {"precision": "int8"},
+    {"precision": "int8", "batch": 2},
+    *([{"threads": 2}, {"threads": CPUS, "batch": 4, "precision": "int8"}] if CPUS > 1 else []),
+]
+
 
 class TestOnnxRuntime(RuntimeContract):
-    @pytest.fixture(params=[1, 2], ids=["batch 1", "batch 2"])
+    @pytest.fixture(params=FORMS, ids=lambda form: ", ".join(f"{name} {value}" for name, value in form.items()))
     def target(self, request: pytest.FixtureRequest) -> Target:
-        return dataclasses.replace(TARGET, batch=request.param)
+        return dataclasses.replace(TARGET, **request.param)
 
     @pytest.fixture
     def runtime(self, target: Target) -> Runtime:
@@ -37,7 +46,7 @@ def test_an_unknown_runtime_is_refused() -> None:
 
 def nodes(arch: Arch) -> dict[str, int]:
     runtime = OnnxRuntime(TARGET)
-    return {name: layer.nodes for name, layer in runtime.profile(runtime.write(arch), arch, runs=1).items()}
+    return {name: layer.nodes for name, layer in runtime.profile(runtime.write(arch), arch, runs=2).items()}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -102,27 +111,19 @@ def test_the_first_run_and_hiccups_are_left_out_of_profiled_times() -> None:
     assert profile["stem"].profiled_us == pytest.approx(11)
 
 
-CPUINFO = """processor\t: 0
-vendor_id\t: GenuineIntel
-model name\t: Example CPU @ 2 GHz
-flags\t\t: fpu sse2 avx avx2 {more}
-
-processor\t: 1
-vendor_id\t: GenuineIntel
-model name\t: Example CPU @ 2 GHz
-flags\t\t: fpu sse2 avx avx2 {more}
-"""
-
-
-@pytest.mark.parametrize(("more", "isa"), [("avx512f", "avx512f"), ("", "avx2")])
-def test_the_cpu_is_read_from_the_system(more: str, isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "read_text", lambda _path: CPUINFO.format(more=more))
-    assert module._cpu() == ("Example CPU @ 2 GHz", "GenuineIntel", isa)
+def test_in_eight_bits_every_layer_is_a_kernel_and_its_parts_count_for_it() -> None:
+    arch = SPACE.build(largest)
+    runtime = make_runtime(dataclasses.replace(TARGET, precision="int8"))
+    profile = runtime.profile(runtime.write(arch), arch, runs=2)
+    keys = [kernel.key for kernel in runtime.kernels(arch)]
+    assert len(keys) == len(arch.layers)
+    assert not any("+sum" in key for key in keys)
+    assert list(profile) == [layer.name for layer in arch.layers]
+    inner = [layer for layer in arch.layers[1:-4] if layer.kind is Kind.CONV]  # between the borders of the graph
+    assert {profile[layer.name].nodes for layer in inner if layer.act is Act.IDENTITY} == {1}
+    assert {profile[layer.name].nodes for layer in inner if layer.act is Act.HSWISH} == {5}
 
 
-def test_a_system_without_cpuinfo_still_has_a_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(_path: Path) -> str:
-        raise FileNotFoundError
-
-    monkeypatch.setattr(Path, "read_text", missing)
-    assert all(module._cpu())
+def test_rewritten_nodes_keep_their_layer() -> None:
+    names = ["stem_token_2", "norm/in0_token_12", "se_nchwc", "max"]
+    assert module._owners(names, every_kind()) == ["stem", "norm", "se", "max"]

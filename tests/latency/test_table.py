@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from nas.errors import InputError, StorageError
-from nas.latency.fit import Row
+from nas.latency import table as tables
 from nas.latency.table import LatencyTable, load_table, save_table, table_path
 from nas.target import Host, Target
+from tests.latency.conftest import row
 
 KEY = "conv 12>8 8px k1 hsigmoid"
 SPACE = "tiny-00000000"
@@ -40,7 +41,7 @@ def test_round_trip(path: Path, table: LatencyTable, target: Target, host: Host)
 
 def test_the_file_says_what_it_holds(path: Path, host: Host) -> None:
     data = json.loads(path.read_text())
-    assert (data["schema"], data["units"]) == (1, "us")
+    assert (data["schema"], data["units"]) == (2, "us")
     assert data["host"] == dataclasses.asdict(host)
     assert data["calibrations"][SPACE]["proof"]["mape_pct"] == 1.0
     assert list(data["rows"]) == sorted(data["rows"])
@@ -55,7 +56,7 @@ def test_the_path_names_target_and_host(tmp_path: Path, target: Target, host: Ho
 
 
 def test_the_hash_follows_the_content(table: LatencyTable) -> None:
-    extended = table.with_rows({"new": Row(us=1.0, profiled_us=1.0, nodes=1, networks=1)})
+    extended = table.with_rows({"new": row(1.0)})
     assert extended.hash != table.hash
     assert extended.missing(["new", "old", "old", KEY]) == ["old"]
     assert "new" not in table.rows
@@ -65,7 +66,7 @@ def test_the_hash_follows_the_content(table: LatencyTable) -> None:
 
 
 def test_a_row_of_no_time_is_a_row(tmp_path: Path, table: LatencyTable, target: Target, host: Host) -> None:
-    free = table.with_rows({"slice": Row(us=0.0, profiled_us=0.0, nodes=0, networks=1)})
+    free = table.with_rows({"slice": row(0.0, nodes=0)})
     assert load_table(save_table(tmp_path / "x", free), target=target, host=host) == free
 
 
@@ -104,9 +105,10 @@ def test_another_target_is_refused(path: Path, target: Target, changes: Data, va
         load_table(path, target=dataclasses.replace(target, **changes), host=None)
 
 
+EDITED = "was edited after it was measured"
 BROKEN: dict[str, tuple[Callable[[Data], object], str]] = {
-    "older schema": (lambda data: data.update(schema=0), "table schema 0, this version reads 1"),
-    "newer schema": (lambda data: data.update(schema=2), "table schema 2, this version reads 1"),
+    "older schema": (lambda data: data.update(schema=1), "table schema 1, this version reads 2"),
+    "newer schema": (lambda data: data.update(schema=3), "table schema 3, this version reads 2"),
     "no schema": (lambda data: data.pop("schema"), "table schema None"),
     "other units": (lambda data: data.update(units="ms"), "rows are in 'ms', this version reads 'us'"),
     "no units": (lambda data: data.pop("units"), "rows are in None"),
@@ -122,6 +124,22 @@ BROKEN: dict[str, tuple[Callable[[Data], object], str]] = {
     "time is true": (lambda data: data["rows"][KEY].update(us=True), f"{KEY}.us = True"),
     "time too large": (lambda data: data["rows"][KEY].update(us=10**400), f"{KEY}.us = 10+: expected a finite number"),
     "negative time": (lambda data: data["rows"][KEY].update(us=-0.1), f"row '{KEY}' is -0.1 us"),
+    "seen nowhere": (lambda data: data["rows"][KEY].update(networks=0), f"row '{KEY}' was seen in 0 networks"),
+    "no spread": (lambda data: data["rows"][KEY].pop("stats"), f"{KEY}.stats is not set"),
+    "another time": (lambda data: data["rows"][KEY].update(us=7.0), EDITED),
+    "a row less": (lambda data: data["rows"].pop(KEY), EDITED),
+    "another level": (lambda data: data["calibrations"][SPACE].update(scale=0.5), EDITED),
+    "a better proof": (lambda data: data["calibrations"][SPACE]["proof"].update(mape_pct=0.1), EDITED),
+    "no refusals": (lambda data: data.update(refused={}), EDITED),
+    "no checksum": (lambda data: data.pop("checksum"), EDITED),
+    "another checksum": (lambda data: data.update(checksum="0" * 64), EDITED),
+    "another host": (lambda data: data["host"].update(cpus=64), EDITED),
+    "no date": (lambda data: data.update(measured_on="yesterday"), "measured_on = 'yesterday': expected a date"),
+    "no such day": (lambda data: data["calibrations"][SPACE].update(anchored_on="2026-02-30"), "anchored_on = '2026-"),
+    "no grain": (lambda data: data.pop("grain"), "grain is not set"),
+    "grain of zero": (lambda data: data["grain"].update(channels=0), "grain is 0 channels, must be at least 1"),
+    "a verdict of its own": (lambda data: data["noise"].update(verdict="fine"), "noise.verdict = 'fine'"),
+    "refused without a reason": (lambda data: data.update(refused={"x": None}), "refused.x"),
     "half a node": (lambda data: data["rows"][KEY].update(nodes=1.5), f"{KEY}.nodes = 1.5: expected a whole number"),
     "scale of zero": (lambda data: data["calibrations"][SPACE].update(scale=0), "must be positive"),
     "scale in words": (lambda data: data["calibrations"][SPACE].update(scale="1"), "scale = '1': expected a number"),
@@ -179,6 +197,34 @@ def test_a_row_given_twice_is_refused(path: Path, target: Target, host: Host) ->
         load_table(path, target=target, host=host)
 
 
+def test_a_file_laid_out_anew_is_the_same_table(path: Path, table: LatencyTable, target: Target, host: Host) -> None:
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(reversed(data.items())), indent=1, ensure_ascii=False))
+    assert load_table(path, target=target, host=host) == table
+
+
+def test_a_file_beyond_all_measure_is_refused_unread(
+    path: Path, target: Target, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with path.open("ab") as file:
+        file.truncate(tables.MOST_BYTES + 2**20)  # sparse
+    monkeypatch.setattr(tables, "read_json", lambda _path: pytest.fail("was read"))
+    with pytest.raises(InputError, match="65 MiB, no latency table is above 64; run python"):
+        load_table(path, target=target, host=host)
+
+
+def test_a_table_without_a_grain_or_refusals_round_trips(
+    tmp_path: Path, table: LatencyTable, target: Target, host: Host
+) -> None:
+    bare = dataclasses.replace(table, grain=None, refused={}, calibrations={})
+    assert (table.channel_grain, bare.channel_grain) == (16, tables.USUAL_GRAIN)
+    assert load_table(save_table(tmp_path / "x", bare), target=target, host=host) == bare
+
+
+def test_what_is_refused_is_not_missing(table: LatencyTable) -> None:
+    assert table.missing([*table.refused, "old"]) == ["old"]
+
+
 @pytest.mark.parametrize("text", ["[]", "3", "null", '"table"'])
 def test_other_json_is_refused(path: Path, target: Target, host: Host, text: str) -> None:
     path.write_text(text)
@@ -198,7 +244,7 @@ def test_a_table_that_cannot_be_written_is_a_storage_error(tmp_path: Path, table
 
 
 def test_nan_is_never_written(tmp_path: Path, table: LatencyTable) -> None:
-    broken = table.with_rows({"x": Row(us=float("nan"), profiled_us=1.0, nodes=1, networks=1)})
+    broken = table.with_rows({"x": row(float("nan"))})
     with pytest.raises(ValueError, match="not JSON compliant"):
         save_table(tmp_path / "x", broken)
     assert not list(tmp_path.iterdir())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.latency.timing import STATISTICS, split_half_pct, steadiest, summarise
+from nas.latency.timing import STATISTICS, split_half_pct, stats, steadiest, summarise, whole
 
 
 def noisy(rng: np.random.Generator, *shape: int) -> np.ndarray:
@@ -57,3 +57,16 @@ def test_the_steadiest_statistic_depends_on_the_noise() -> None:
     assert steadiest(one_sided) != "median"
     early = 100 + rng.normal(0, 1, (30, 40)) - 30 * (rng.random((30, 40)) < 0.03)  # a rare lucky run
     assert steadiest(early) != "min"
+
+
+def test_the_spread_of_a_kernels_runs() -> None:
+    spread = stats(np.array([10.0, 14.0, 10.0, 14.0, 12.0]))
+    assert (spread.runs, spread.median_us, spread.min_us, spread.iqr_us) == (5, 12.0, 10.0, 4.0)
+    assert spread.split_half == pytest.approx(4 / 12)
+    assert stats(np.zeros(2)).split_half == 0  # the runtime runs nothing for some layers
+
+
+def test_networks_that_failed_are_left_out() -> None:
+    samples_us = np.array([[1.0, 2.0], [np.nan, np.nan], [3.0, 4.0], [5.0, np.nan]])
+    assert whole(samples_us).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert split_half_pct(samples_us, "median") == pytest.approx((1 / 2 + 1 / 4) / 2 * 100)

@@ -13,10 +13,11 @@ import pytest
 from nas.arch import Arch, from_json, op_macs
 from nas.latency.runtimes import LayerProfile
 from nas.latency.session import Measured
+from nas.latency.timing import stats
 from nas.progress import Progress
 from nas.target import Target
 
-MEASURING = ("nas.latency.measure", "nas.deploy.verify")  # modules that call `measure_networks`
+MEASURING = ("nas.latency.bench", "nas.latency.grain", "nas.latency.drift", "nas.deploy.verify")  # modules that measure
 
 
 def install(patch: pytest.MonkeyPatch) -> None:
@@ -35,13 +36,16 @@ def measure_networks(
     profile_runs: int = 0,
     profiled: int = 0,
     seed: int = 0,
+    folder: Path | None = None,
 ) -> Measured:
     layers = [layers_us(arch) for arch in [*archs, *map(exported, models)]]
     totals_us = np.array([sum(times.values()) for times in layers])
-    profiles = tuple(
-        {name: LayerProfile(profiled_us=us, nodes=1) for name, us in times.items()} for times in layers[:profiled]
-    )
+    profiles = tuple({name: profile(us) for name, us in times.items()} for times in layers[:profiled])
     return Measured(samples_us=np.repeat(totals_us[:, None], rounds, axis=1), profiles=profiles)
+
+
+def profile(us: float) -> LayerProfile:
+    return LayerProfile(profiled_us=us, nodes=1, stats=stats(np.array([us, us])))
 
 
 def layers_us(arch: Arch) -> dict[str, float]:

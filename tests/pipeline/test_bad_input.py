@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from nas.arch import from_json, to_json
+from tests.pipeline.tables import rewrite
 
 
 def refused(home, command: str, *more: str, code: int = 2) -> str:
@@ -98,7 +100,7 @@ def truncated(path: Path) -> str:
 
 
 def elsewhere(path: Path) -> str:
-    edit(path, lambda data: data["host"].update(cpu="Another CPU"))
+    rewrite(path, lambda table: replace(table, host=replace(table.host, cpu="Another CPU")))
     return "measured with cpu = 'Another CPU', here it is"
 
 
@@ -117,12 +119,22 @@ def text_in_a_row(path: Path) -> str:
     return "fast"
 
 
+def edited(path: Path) -> str:
+    edit(path, lambda data: next(iter(data["rows"].values())).update(us=1.0))
+    return "was edited after it was measured"
+
+
+def negative(path: Path) -> str:
+    rewrite(path, lambda table: replace(table, rows={key: replace(row, us=-1.0) for key, row in table.rows.items()}))
+    return "is -1.0 us, must not be negative"
+
+
 def no_host(path: Path) -> str:
     edit(path, lambda data: data.pop("host"))
     return "host"
 
 
-SPOILT = [truncated, elsewhere, other_units, newer_schema, text_in_a_row, no_host]
+SPOILT = [truncated, elsewhere, other_units, newer_schema, text_in_a_row, edited, negative, no_host]
 
 
 @pytest.mark.parametrize("place", ["table", "tables_dir", "run"])
@@ -144,7 +156,7 @@ def test_tables(copied, untrained, spoil: Callable[[Path], str], place) -> None:
 def test_another_machines_table_that_lacks_rows(copied, untrained, command) -> None:
     (shared,) = (copied.path / "tables").rglob("*.json")
     elsewhere(shared)
-    edit(shared, lambda data: data.update(rows=dict(list(data["rows"].items())[:3])))
+    rewrite(shared, lambda table: replace(table, rows=dict(list(table.rows.items())[:3])))
     untrained()
     line = refused(copied, command, f"table={shared}", "allow_mismatch=true", "name=other")
     assert re.search(r"lacks \d+ rows|no row for '.*' and \d+ more", line)

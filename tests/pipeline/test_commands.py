@@ -16,14 +16,32 @@ def test_measure_prints_the_proof_of_its_table(home, steady) -> None:
     assert "predicted against measured on 4 held-out networks:" in outcome.out
     assert "  error mean " in outcome.out
     (table,) = (home.path / "tables").rglob("*.json")
-    assert f"{table}: {len(json.loads(table.read_text())['rows'])} rows of " in outcome.out
+    held = json.loads(table.read_text())
+    assert f"{table}: {len(held['rows'])} rows of " in outcome.out
+    assert f"page with pictures: {table.with_suffix('.html')}" in outcome.out
+    assert "<svg" in table.with_suffix(".html").read_text()
+    (space,) = held["calibrations"]
+    assert table.with_suffix(f".{space}.svg").read_text().startswith("<svg")
 
 
 def test_measure_keeps_a_good_table(home, steady) -> None:
     home.do("measure")
-    before = home.files()
+    (table,) = (home.path / "tables").rglob("*.json")
+    before, written = home.files().keys(), table.stat().st_mtime_ns
     assert home.do("measure").code == 0
-    assert home.files() == before
+    assert (home.files().keys(), table.stat().st_mtime_ns) == (before, written)
+
+
+def test_measure_writes_nothing_beside_a_table_it_was_given(home, steady, tmp_path) -> None:
+    home.do("measure")
+    (table,) = (home.path / "tables").rglob("*.json")
+    given = tmp_path / "given" / "table.json"
+    given.parent.mkdir()
+    given.write_bytes(table.read_bytes())
+    outcome = home.do("measure", f"table={given}")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "predicted against measured" in outcome.out
+    assert list(given.parent.iterdir()) == [given]
 
 
 def test_train_makes_the_supernet_that_searches_use(done, home, steady, untrained) -> None:

@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 
 from nas.results import LayerLatency, page, pareto_svg
-from nas.results.svg import bars_svg, ticks
+from nas.results.drawing import ticks
+from nas.results.svg import bars_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 VOID = {"meta"}

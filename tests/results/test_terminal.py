@@ -69,3 +69,11 @@ def test_sections_with_nothing_to_say_are_left_out(report):
     text = "\n".join(screen(dataclasses.replace(report, notes=(), next=())))
     assert "Notes" not in text
     assert "Next" not in text
+
+
+def test_throughput_is_told_of_batches(report):
+    intel = dataclasses.replace(report.host, vendor="GenuineIntel", batch=8)
+    measured = dataclasses.replace(report.measured_ms, median=4.0)
+    _, line = device_lines(dataclasses.replace(report, host=intel, measured_ms=measured))
+    assert "2,000 images/s" in line
+    assert not any("images/s" in line for line in device_lines(report))

@@ -49,7 +49,12 @@ def test_a_neighbour_differs_in_one_decision_and_in_what_that_decision_brings(sp
         assert changed == ["depth"] or there.choices.keys() == start.choices.keys()
 
 
-@pytest.mark.parametrize("ms", [float("nan"), float("inf"), 0.0, -1.0])
+@pytest.mark.parametrize("ms", [float("nan"), float("-inf"), 0.0, -1.0])
 def test_a_latency_that_is_no_positive_number_is_refused(space, ms):
     with pytest.raises(InputError, match="latency model gives"):
         price(space, smallest, lambda _arch: ms)
+
+
+def test_a_space_of_which_nothing_runs_has_no_ends(space):
+    with pytest.raises(InputError, match=r"latency model gives inf ms for the network .* and all next to it"):
+        extremes(space, lambda _arch: float("inf"))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nas.arch import Arch
 from nas.latency.kernels import Kernel
+from nas.latency.timing import Stats
 from nas.target import Host, Target
 
 
@@ -21,10 +22,12 @@ class LayerProfile:
     Attributes:
         profiled_us: Time of its nodes, microseconds, the profiler's overhead included.
         nodes: Number of nodes that ran for it.
+        stats: Of the runs.
     """
 
     profiled_us: float
     nodes: int
+    stats: Stats
 
 
 class Runtime(Protocol):
@@ -35,7 +38,7 @@ class Runtime(Protocol):
         ...
 
     def write(self, arch: Arch, /) -> bytes:
-        """A model of the network with random weights, for timing."""
+        """A model of the network in the target's precision, with random weights, for timing."""
         ...
 
     def kernels(self, arch: Arch, /) -> Sequence[Kernel]:
@@ -46,7 +49,7 @@ class Runtime(Protocol):
         """Load a model; the returned callable runs it once.
 
         Raises:
-            DeviceError: The runtime refuses the model.
+            DeviceError: The runtime refuses the model, or the target asks for more threads than there are CPUs.
         """
         ...
 
@@ -55,5 +58,14 @@ class Runtime(Protocol):
         ...
 
     def profile(self, model: bytes, arch: Arch, /, *, runs: int) -> dict[str, LayerProfile]:
-        """Profile a model of a network: layer name -> what the profiler says; layers without a node are left out."""
+        """Profile a model of a network: layer name -> what the profiler says; layers without a node are left out.
+
+        Args:
+            model: The model.
+            arch: Its network.
+            runs: At least 2.
+
+        Raises:
+            DeviceError: As for `prepare`, or the profile cannot be read.
+        """
         ...

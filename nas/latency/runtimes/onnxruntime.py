@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-import platform
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,48 +16,46 @@ from numpy.typing import NDArray
 
 from nas.arch import Arch, Kind
 from nas.errors import DeviceError
+from nas.formats.int8 import write_int8
 from nas.formats.onnx import INPUT, OUTPUT, write_onnx
-from nas.latency.kernels import Kernel, fused_kernels
+from nas.latency.kernels import Kernel, fused_kernels, kernel_key
 from nas.latency.runtimes.base import LayerProfile
+from nas.latency.runtimes.machine import host_of, require_cpus
+from nas.latency.timing import stats
 from nas.target import Host, Target
 
 PROVIDER = "CPUExecutionProvider"
 TRIM = 0.6  # share of a node's fastest runs that its time is the mean of: whole microseconds average out, hiccups go
 _NODE = "_kernel_time"
-_BLOCKED = "_nchwc"  # suffix of a node moved to the blocked layout
+_REWRITTEN = re.compile(r"(_nchwc|_token_\d+)$")  # suffix of a node that was fused or moved to another layout
 _LAYOUT_CHANGE = "Reorder"
 
 
 class OnnxRuntime:
-    """ONNX Runtime on this machine's CPU, run as a target says."""
+    """ONNX Runtime on this machine's CPU, run as a target says.
+
+    In float it fuses residual sums into convolutions; in eight bits every layer is a kernel of its own.
+    """
 
     def __init__(self, target: Target) -> None:
         self._target = target
 
     def host(self, target: Target) -> Host:
         """See `Runtime`."""
-        cpu, vendor, isa = _cpu()
-        return Host(
-            cpu=cpu,
-            vendor=vendor,
-            isa=isa,
-            runtime="onnxruntime",
-            runtime_version=ort.__version__,
-            threads=target.threads,
-            precision=target.precision,
-            batch=target.batch,
-        )
+        return host_of(target, runtime_version=ort.__version__)
 
     def write(self, arch: Arch) -> bytes:
         """See `Runtime`."""
-        return write_onnx(arch, batch=self._target.batch)
+        write = write_int8 if self._target.precision == "int8" else write_onnx
+        return write(arch, batch=self._target.batch)
 
     def kernels(self, arch: Arch) -> Sequence[Kernel]:
         """See `Runtime`."""
-        return fused_kernels(arch)
+        return _layer_kernels(arch) if self._target.precision == "int8" else fused_kernels(arch)
 
     def prepare(self, model: bytes) -> Callable[[], object]:
         """See `Runtime`."""
+        require_cpus(self._target.threads)
         session = self._session(model, profile_prefix=None)
         binding = _bind(session)
         return lambda: session.run_with_iobinding(binding)
@@ -72,6 +70,7 @@ class OnnxRuntime:
 
     def profile(self, model: bytes, arch: Arch, *, runs: int) -> dict[str, LayerProfile]:
         """See `Runtime`."""
+        require_cpus(self._target.threads)
         with tempfile.TemporaryDirectory() as folder:
             session = self._session(model, profile_prefix=str(Path(folder) / "profile"))
             binding = _bind(session)
@@ -123,13 +122,14 @@ def _layer_profiles(events: Sequence[Mapping[str, Any]], arch: Arch, runs: int) 
     count = len(nodes) // runs
     durations_us = np.array([event["dur"] for event in nodes], dtype=float).reshape(runs, count)[1:]
     kept = np.sort(durations_us, axis=0)[: max(1, int(TRIM * (runs - 1)))].mean(axis=0)
-    owners = _owners([event["name"].removesuffix(_NODE) for event in nodes[:count]], arch)
+    owners = np.array(_owners([event["name"].removesuffix(_NODE) for event in nodes[:count]], arch))
     return {
         owner: LayerProfile(
-            profiled_us=float(sum(us for us, name in zip(kept, owners, strict=True) if name == owner)),
-            nodes=owners.count(owner),
+            profiled_us=float(kept[owners == owner].sum()),
+            nodes=int((owners == owner).sum()),
+            stats=stats(durations_us[:, owners == owner].sum(axis=1)),
         )
-        for owner in dict.fromkeys(owners)
+        for owner in dict.fromkeys(owners.tolist())
     }
 
 
@@ -150,17 +150,13 @@ def _owners(nodes: Sequence[str], arch: Arch) -> list[str]:
 
 
 def _layer_of(node: str, layers: Mapping[str, bool]) -> str:
-    name = node.partition("/")[0].removesuffix(_BLOCKED)
+    name = _REWRITTEN.sub("", node).partition("/")[0]
     return name if name in layers else ""
 
 
-def _cpu() -> tuple[str, str, str]:
-    """CPU model, vendor and widest vector instruction set."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine(), platform.system(), platform.machine()
-    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))}
-    flags = fields.get("flags", "").split()
-    isa = next((name for name in ("avx512f", "avx2", "avx") if name in flags), platform.machine())
-    return fields.get("model name", platform.machine()), fields.get("vendor_id", "unknown"), isa
+def _layer_kernels(arch: Arch) -> tuple[Kernel, ...]:
+    """One kernel a layer."""
+    return tuple(
+        Kernel(key=kernel_key(op), layers=(layer.name,), op=op)
+        for layer, op in zip(arch.layers, arch.ops(), strict=True)
+    )

@@ -57,7 +57,8 @@ class Prober:
     """Builds networks and remembers what was seen.
 
     Attributes:
-        read: Numbers of a built network; raises InputError where the latency has none for it (a table without a row).
+        read: Numbers of a built network, infinite where it is in no set; raises InputError where the latency has none
+            for it (a table without a row).
         options: Decision -> options, in the order they were first asked for.
         scopes: Output -> the decisions it depends on.
         classes: Output -> decision -> class of each code; a decision that is not there has a class for every code.
@@ -203,7 +204,7 @@ def differences(one: Observation, other: Observation) -> Iterator[str]:
 
 def same(one: float, other: float) -> bool:
     """Equal but for the order of summation."""
-    return abs(one - other) <= TOLERANCE * max(abs(one), abs(other))
+    return one == other or abs(one - other) <= TOLERANCE * max(abs(one), abs(other))
 
 
 def spread(options: Sequence[Choice], count: int) -> list[Choice]:

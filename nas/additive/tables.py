@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.searcher.probing import EXISTS, MANY, Assignment, Observation, Prober, same
+from nas.additive.missing import Missing
+from nas.additive.probing import EXISTS, MANY, Assignment, Observation, Prober, same
 
 MAX_ROWS = 20_000  # of one table; beyond it a latency does not count as a sum over few decisions
 ATTEMPTS = 4  # networks without a latency, in each of which a row is, before the row is given up
@@ -20,7 +21,7 @@ CHECKS = 60  # random networks that the finished tables must agree with
 
 
 class TooWideError(Exception):
-    """An output depends on more decisions than can be tabulated."""
+    """An output depends on more decisions than can be tabulated, or on something that is no decision."""
 
 
 class Conflict(Exception):  # noqa: N818  not an error: the probing goes on with a wider scope
@@ -41,8 +42,8 @@ class Table:
         scope: Decisions.
         classes: Of each decision in the scope: the class of each code.
         rows: Classes of the scope -> the value and the network it was first seen in.
-        missing: Rows not seen yet -> options (indices) of `closure` with which a network has that row.
         closure: The scope and all that its existence depends on.
+        missing: Rows not seen yet, with options of `closure`.
     """
 
     scope: tuple[str, ...]
@@ -50,7 +51,7 @@ class Table:
     classes: tuple[tuple[int, ...], ...]
     rows: dict[tuple[int, ...], tuple[float, Observation]] = field(default_factory=dict)
     closure: tuple[str, ...] = ()
-    missing: dict[tuple[int, ...], tuple[int, ...]] = field(default_factory=dict)
+    missing: Missing = field(default_factory=lambda: Missing({}))
 
     def enter(self, observation: Observation) -> None:
         """Note a network's row.
@@ -64,7 +65,7 @@ class Table:
         known = self.rows.setdefault(row, (value, observation))
         if not same(known[0], value):
             raise Conflict(self.outputs, known[1], observation)
-        self.missing.pop(row, None)
+        self.missing.discard(row)
 
 
 def fill(prober: Prober) -> tuple[list[Table], list[Table]]:
@@ -75,9 +76,10 @@ def fill(prober: Prober) -> tuple[list[Table], list[Table]]:
         holds the other.
 
     Raises:
-        TooWideError: A table would have more than `MAX_ROWS` rows.
+        TooWideError: A table would have more than `MAX_ROWS` rows, or networks of the same decisions differ.
     """
     while True:
+        learnt = _learnt(prober)
         try:
             exists: list[Table] = []
             for name in in_order(prober):
@@ -89,8 +91,15 @@ def fill(prober: Prober) -> tuple[list[Table], list[Table]]:
                 _observe(prober, prober.random_assignment(), (*exists, *costs))
         except Conflict as conflict:
             _widen(prober, conflict)
+            if _learnt(prober) == learnt:  # every decision is in the scope and it still differs: chance, or state
+                raise TooWideError from None
         else:
             return exists, costs
+
+
+def _learnt(prober: Prober) -> tuple[int, int, int]:
+    """What only ever changes in one direction: outputs, decisions in their scopes, outputs with classes."""
+    return len(prober.scopes), sum(map(len, prober.scopes.values())), sum(map(len, prober.classes.values()))
 
 
 def _widen(prober: Prober, conflict: Conflict) -> None:
@@ -136,7 +145,7 @@ def _joined(prober: Prober) -> list[Table]:
             tables.append(table)
         else:
             outputs = tables[home].outputs | table.outputs
-            tables[home] = replace(tables[home], outputs=outputs, rows={}, missing={})
+            tables[home] = replace(tables[home], outputs=outputs, rows={})
     return tables
 
 
@@ -154,7 +163,7 @@ def _complete(prober: Prober, tables: Sequence[Table], exists: Sequence[Table]) 
     known = {next(iter(table.outputs)).removeprefix(EXISTS): table for table in exists}
     for table in tables:
         table.closure = _closure(prober, table.scope)
-        table.missing = _rows(prober, table, known)
+        table.missing = Missing(_rows(prober, table, known))
         for observation in prober.seen:
             table.enter(observation)
     while pending := [table for table in tables if table.missing]:
@@ -168,12 +177,10 @@ def _refuse(prober: Prober, wanted: Mapping[str, int], tables: Sequence[Table], 
     """Look at the rows of a network that had no latency one by one; a row that never has one is left out for good."""
     for table in tables:
         options = tuple(wanted.get(name, -1) for name in table.closure)
-        row = next((row for row, others in table.missing.items() if others == options), None)
+        found = table.missing.first(enumerate(options))
         fixed = {name: prober.options[name][i] for name, i in zip(table.closure, options, strict=True) if i >= 0}
-        if row is not None and not any(
-            _observe(prober, prober.random_assignment() | fixed, entered) for _ in range(ATTEMPTS)
-        ):
-            table.missing.pop(row, None)
+        if found and not any(_observe(prober, prober.random_assignment() | fixed, entered) for _ in range(ATTEMPTS)):
+            table.missing.discard(found[0])
 
 
 def _observe(prober: Prober, assignment: Assignment, tables: Iterable[Table]) -> bool:
@@ -193,11 +200,9 @@ def _pack(tables: Sequence[Table]) -> Iterator[tuple[str, int]]:
     """Options that give one network a missing row in as many tables as a greedy look finds."""
     fixed: dict[str, int] = {}
     for table in sorted(tables, key=lambda table: -len(table.missing)):
-        bound = [(k, fixed[name]) for k, name in enumerate(table.closure) if name in fixed]
-        for options in table.missing.values():
-            if all(options[k] == option for k, option in bound):
-                fixed.update(zip(table.closure, options, strict=True))
-                break
+        found = table.missing.first((k, fixed[name]) for k, name in enumerate(table.closure) if name in fixed)
+        if found:
+            fixed.update(zip(table.closure, found[1], strict=True))
     yield from fixed.items()
 
 
