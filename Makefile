@@ -1,5 +1,5 @@
 # make search    set up .venv, then search, trim, train, export and report on this machine
-# make test      set up .venv, then run the tests
+# make test      set up .venv, then run the tests (one thread: two that share busy cores crawl)
 PYTHON ?= python3
 ARGS ?=
 # Without an NVIDIA GPU take PyTorch's CPU build: PyPI's own brings gigabytes of CUDA libraries.
@@ -19,7 +19,7 @@ search: setup
 	.venv/bin/python -m nas.search +target=intel_cpu $(ARGS)
 
 test: setup
-	.venv/bin/python -m pytest --cov=nas --cov-fail-under=85 $(ARGS)
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest --cov=nas --cov-fail-under=85 $(ARGS)
 
 lint: setup
 	.venv/bin/ruff check .
