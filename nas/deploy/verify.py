@@ -18,7 +18,7 @@ from nas.target import Target
 RUNS = 200
 ATTEMPTS = 3
 STEADY = 0.02  # split-half disagreement below which a measurement stands
-DRIFT = 0.05  # share by which anchors may leave their prediction before it is measured again
+DRIFT = 0.01  # share by which anchors may leave their prediction before it is measured again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

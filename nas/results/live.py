@@ -72,7 +72,7 @@ class _PlainLines:
     def __call__(self, stage: str, done: int, total: int, note: str) -> None:
         now = self._clock()
         seen = self._stages.get(stage)
-        if seen is None:
+        if seen is None or done < seen.told_done:  # a stage may be gone through again
             seen = self._stages[stage] = _Stage(now, done, now, done)
         elif now - seen.told_s < LINE_EVERY_S and not (done >= total > seen.told_done):
             return

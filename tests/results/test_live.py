@@ -32,6 +32,18 @@ def test_a_resumed_stage_is_estimated_from_what_this_process_did():
     assert lines[-1] == "train 95/100, about 0:20 left, loss 0.41"
 
 
+def test_a_stage_that_is_gone_through_again_is_estimated_anew():
+    lines = plain_lines(
+        [
+            (0.0, "train", 0, 10, ""),
+            (10.0, "train", 10, 10, ""),
+            (99.0, "train", 0, 10, ""),
+            (109.0, "train", 5, 10, ""),
+        ]
+    )
+    assert lines[-1] == "train 5/10, about 0:10 left"
+
+
 def test_the_end_is_told_once_and_stages_are_apart():
     calls = [(0.0, "a", 0, 1, ""), (1.0, "a", 1, 1, ""), (1.0, "a", 1, 1, ""), (2.0, "b", 0, 1, "[x]")]
     assert plain_lines(calls) == ["a 0/1", "a 1/1, took 0:01", "b 0/1, [x]"]
