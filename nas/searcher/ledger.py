@@ -85,9 +85,9 @@ class Ledger:
         return sum(trial.user_attrs[LATENCY] <= limit_ms for trial in self.done.values())
 
     def best(self, limit_ms: float) -> FrozenTrial | None:
-        """The most accurate network within a latency, the faster of equals."""
+        """The most accurate network within a latency, of equals the fastest, then the first."""
         within = [trial for trial in self.done.values() if trial.user_attrs[LATENCY] <= limit_ms]
-        return min(within, key=lambda trial: (-trial.values[0], trial.user_attrs[LATENCY]), default=None)
+        return min(within, key=lambda trial: (-trial.values[0], trial.user_attrs[LATENCY], trial.number), default=None)
 
     def claim(self, number: int, key: str, owner: str) -> int | None:
         """Enter a RUNNING trial of the mirror into the shared study as this worker's.

@@ -77,7 +77,7 @@ def test_workers_share_one_study_and_repeat_nothing(log, tmp_path, sampler) -> N
     assert len(result.trials) == len(evaluate.asked) == evaluate.asked.total() == 24
     assert all(trial.latency_ms <= 1.2 for trial in result.trials)
     assert told[-1] == (24, 24)
-    assert search(SPACE, evaluate, LATENCY, storage=journal, **SETTINGS) == result
+    assert search(SPACE, evaluate, LATENCY, storage=journal, **SETTINGS | {"sampler": sampler}) == result
     assert evaluate.asked.total() == 24
 
 
