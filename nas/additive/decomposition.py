@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from nas.additive.factor import Factor, spread
+from nas.additive.layout import Layout, Value
 from nas.additive.probing import EXISTS, Prober
 from nas.additive.tables import Table, fill
 from nas.errors import InputError
@@ -24,32 +25,19 @@ PROBES = 60  # random networks on which the sum of the tables must be the cost
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Decomposition:
-    """Tables whose sum is the cost, in the cost's unit.
+class Decomposition(Layout):
+    """Tables whose sum is the cost, in the cost's unit; a decision stands after those that its existence depends on.
 
     Attributes:
-        names: Decisions, each after those that its existence depends on.
-        values: Of each decision; None among them: it does not exist in some networks.
         factors: Over the decisions' positions; infinite where no such network exists.
     """
 
-    names: tuple[str, ...]
-    values: tuple[tuple[Choice | None, ...], ...]
     factors: tuple[Factor, ...]
-
-    def world(self, choices: Mapping[str, Choice]) -> tuple[int, ...]:
-        """Positions of the values that choices give; ValueError where there is no such value."""
-        return tuple(values.index(choices.get(name)) for name, values in zip(self.names, self.values, strict=True))
-
-    def choices(self, world: Sequence[int]) -> Choices:
-        """Choices of a world."""
-        found = zip(self.names, (values[i] for values, i in zip(self.values, world, strict=True)), strict=True)
-        return {name: value for name, value in found if value is not None}
 
     def price(self, choices: Mapping[str, Choice]) -> float:
         """The sum of the tables."""
-        world = self.world(choices)
-        return math.fsum(factor.cost[tuple(world[v] for v in factor.scope)] for factor in self.factors)
+        code = self.code(choices)
+        return math.fsum(factor.cost[tuple(code[v] for v in factor.scope)] for factor in self.factors)
 
 
 def tabulate(prober: Prober) -> Decomposition:
@@ -99,7 +87,7 @@ def holds(
 def _assemble(prober: Prober, exists: Sequence[Table], costs: Sequence[Table]) -> Decomposition:
     conditional = set(prober.conditional())
     names = tuple(prober.options)
-    values: tuple[tuple[Choice | None, ...], ...] = tuple(
+    values: tuple[tuple[Value, ...], ...] = tuple(
         (None, *options) if name in conditional else options for name, options in prober.options.items()
     )
     sizes = [len(options) for options in values]

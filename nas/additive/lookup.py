@@ -13,14 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nas.additive.decomposition import Decomposition
 from nas.additive.factor import Floats
+from nas.additive.layout import Codes, Value
 from nas.errors import InputError, did_you_mean
 from nas.space import Choice
-
-Codes = NDArray[np.int64]
 
 BLOCK = 2048  # networks added up at a time: what they read of the tables stays in the cache
 
@@ -38,7 +36,7 @@ class Lookup:
         constant: Of every network.
     """
 
-    places: Mapping[str, Mapping[Choice | None, int]]
+    places: Mapping[str, Mapping[Value, int]]
     sizes: Codes
     strides: Floats
     starts: Floats

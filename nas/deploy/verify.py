@@ -11,7 +11,7 @@ import numpy as np
 from nas.arch import Arch
 from nas.errors import DeviceError
 from nas.latency.session import Measured, measure_networks
-from nas.latency.timing import Samples, Timing, summarise
+from nas.latency.timing import Timing, slowness, summarise
 from nas.progress import Progress
 from nas.target import Target
 
@@ -64,7 +64,7 @@ def verify(
     for attempt in range(ATTEMPTS):
         measured = measure_networks(target, archs, models=models, rounds=RUNS, seed=attempt, progress=progress)
         _require_subject(measured, place=len(anchors))
-        drift = _drift(measured.samples_us[: len(anchors)], predicted_us)
+        drift = slowness(measured.samples_us[: len(anchors)], predicted_us)
         timing = summarise(measured.samples_us[-1])
         sessions.append((drift, timing))
         if timing.split_half <= STEADY and abs(drift - 1) <= DRIFT:
@@ -76,9 +76,3 @@ def verify(
 def _require_subject(measured: Measured, *, place: int) -> None:
     if place in measured.failed:
         raise DeviceError(f"the network to verify cannot be timed: {measured.failed[place]}")
-
-
-def _drift(samples_us: Samples, predicted_us: Samples) -> float:
-    """Measured over predicted latency of the anchors that could be timed; samples are (anchors, runs)."""
-    timed = ~np.isnan(samples_us).any(axis=1)
-    return float(np.median(np.median(samples_us[timed], axis=1) / predicted_us[timed])) if timed.any() else 1.0

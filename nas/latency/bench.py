@@ -15,7 +15,7 @@ from nas.latency.kernels import Kernel
 from nas.latency.noise import Noise, judge
 from nas.latency.runtimes import LayerProfile, make_runtime
 from nas.latency.session import measure_networks
-from nas.latency.timing import STATISTICS, Samples, steadiest
+from nas.latency.timing import STATISTICS, Samples, slowness, steadiest
 from nas.progress import Progress
 from nas.target import Target
 
@@ -88,8 +88,7 @@ class Findings:
     def joined(self, later: Findings) -> Findings:
         """These and a later session's networks, at the level of this one by its first checks, timed again there."""
         before_us = self.check_samples_us[: len(later.check_samples_us)]
-        ratios = np.median(before_us, axis=1) / np.median(later.check_samples_us, axis=1)
-        level = float(np.nanmedian(ratios)) if len(ratios) else 1.0
+        level = slowness(before_us, np.median(later.check_samples_us, axis=1))
         return replace(
             self,
             archs=self.archs + later.archs,

@@ -11,18 +11,15 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from nas.additive.decomposition import holds, tabulate
 from nas.additive.factor import Floats
-from nas.additive.lookup import Codes, Lookup, lookup
+from nas.additive.layout import Codes
+from nas.additive.lookup import Lookup, lookup
 from nas.additive.probing import Prober
 from nas.additive.tables import TooWideError
 from nas.arch import Arch
-from nas.latency.model import LatencyModel
+from nas.latency.model import UNITS_PER_MS, LatencyModel
 from nas.space import Choice, Choices, SearchSpace
-
-UNITS_PER_MS = 1e7  # a unit is 1e-4 us, what rows are rounded to
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,8 +83,8 @@ def compile_model(model: LatencyModel, space: SearchSpace) -> CompiledModel | No
 
     def units(arch: Arch) -> dict[str, float]:
         found: dict[str, float] = {}
-        for share in model.breakdown(arch):
-            found[share.layer] = found.get(share.layer, 0.0) + np.rint(share.ms / model.scale * UNITS_PER_MS).item()
+        for layer, count in model.units(arch):
+            found[layer] = found.get(layer, 0.0) + count
         return found
 
     def total(arch: Arch, _choices: Choices) -> float:

@@ -14,6 +14,7 @@ from nas.latency.measure import model_of, space_key
 from nas.latency.noise import Noise, judge, require_usable
 from nas.latency.session import measure_networks
 from nas.latency.table import LatencyTable
+from nas.latency.timing import slowness
 from nas.progress import Progress
 from nas.space import SearchSpace
 
@@ -88,6 +89,5 @@ def _timed(
     noise = judge(measured.samples_us, steal_pct=measured.steal_pct)
     require_usable(noise, f"checking the level of the table of {table.target.name}")
     model = model_of(table, space)
-    predicted_ms = np.array([model.arch_ms(arch) for arch in archs])
-    runs = np.isfinite(predicted_ms)  # what was refused once may run today
-    return float(np.nanmedian(np.median(measured.samples_us[runs], axis=1) / 1000 / predicted_ms[runs])) - 1, noise
+    predicted_us = np.array([model.arch_ms(arch) for arch in archs]) * 1000
+    return slowness(measured.samples_us, predicted_us) - 1, noise

@@ -167,6 +167,8 @@ def _again(table: LatencyTable, findings: Findings, pool: Sequence[Arch], bench:
     seen = {key for keys in findings.keys for key in keys}
     refused = seen & set(table.refused)
     doubtful = {key for key in seen & set(table.rows) if abs(table.rows[key].disagreement) > DISAGREEMENT}
+    if not (refused or doubtful):
+        return []
     fresh = _without(pool, findings.archs)
     shown = [[key for key in bench.keys(arch) if key in doubtful or key in refused] for arch in fresh]
     telling = [keys if len(refused.intersection(keys)) <= 1 else [] for keys in shown]  # one suspect is guilty or not

@@ -20,6 +20,10 @@ UNITS_PER_MS: int = UNITS_PER_US * 1000
 MOST_SD = 0.18  # of the logarithm of a kernel's price, 0.1803 where nothing like it was measured: that is unknown
 
 
+class LacksRowsError(InputError):
+    """A table has neither a row for a kernel nor rows of similar ones."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Share:
     """One kernel's part of a network's latency."""
@@ -94,10 +98,19 @@ class LatencyModel:
         """Predicted latency of one network, milliseconds; infinite when the runtime refuses one of its kernels.
 
         Raises:
-            InputError: The table lacks rows; the text names the first one.
+            LacksRowsError: The table lacks rows; the text names the first one.
         """
         units = sum(self._units(self.kernels(arch)))
         return self.scale * units / UNITS_PER_MS
+
+    def units(self, arch: Arch) -> list[tuple[str, float]]:
+        """What `breakdown` says before the scale: layer and whole units, of `UNITS_PER_MS` to the millisecond.
+
+        Raises:
+            LacksRowsError: As for `arch_ms`.
+        """
+        kernels = self.kernels(arch)
+        return [(kernel.layers[0], units) for kernel, units in zip(kernels, self._units(kernels), strict=True)]
 
     def breakdown(self, arch: Arch) -> tuple[Share, ...]:
         """Latency by kernel, in order, infinite where the runtime refuses it.
@@ -105,7 +118,7 @@ class LatencyModel:
         A kernel goes under the first layer it computes.
 
         Raises:
-            InputError: As for `arch_ms`.
+            LacksRowsError: As for `arch_ms`.
         """
         kernels = self.kernels(arch)
         return tuple(
@@ -120,7 +133,7 @@ class LatencyModel:
         self._unseen.learn(unseen)
         missing = [key for key in unseen if self._unseen.units[key] is None]
         if missing:
-            raise InputError(
+            raise LacksRowsError(
                 f"the table of {self.table.target.name} has no row for '{missing[0]}'"
                 f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}; "
                 f"run python -m nas.measure +target={self.table.target.name} on the target itself"

@@ -79,6 +79,21 @@ def whole(samples_us: Samples) -> Samples:
     return samples_us[~np.isnan(samples_us).any(axis=1)]
 
 
+def slowness(samples_us: Samples, expected_us: Samples) -> float:
+    """Measured over expected time, the median over networks; those that failed, or expect no end, are left out.
+
+    Args:
+        samples_us: (networks, runs), NaN where a network failed.
+        expected_us: (networks,).
+
+    Returns:
+        1 when no network is left.
+    """
+    ratios = np.median(samples_us, axis=1) / expected_us
+    told = ratios[np.isfinite(ratios) & np.isfinite(expected_us)]
+    return float(np.median(told)) if len(told) else 1.0
+
+
 def split_half_pct(samples_us: Samples, statistic: str) -> float:
     """Mean disagreement between even and odd runs over networks, per cent; samples are (networks, runs)."""
     value, samples_us = STATISTICS[statistic], whole(samples_us)

@@ -22,7 +22,9 @@ from typing import TypeVar
 import numpy as np
 
 from nas.arch import from_json
+from nas.convert import build
 from nas.errors import NasError
+from nas.files import read_json
 from nas.latency.noise import shares, stolen_pct
 from nas.latency.records import End, Failure, Profile, Records, Round
 from nas.latency.runtimes import LayerProfile, make_runtime
@@ -94,8 +96,7 @@ class Session:
     """A request being answered in its folder."""
 
     def __init__(self, folder: Path) -> None:
-        data = json.loads((folder / REQUEST).read_text())
-        self._request = Request(**{**data, "target": Target(**data["target"])})
+        self._request = build(Request, read_json(folder / REQUEST))
         self._runtime = make_runtime(self._request.target)
         self._archs = [from_json(text) for text in self._request.archs]
         self._records = Records(folder / RECORDS)

@@ -14,7 +14,7 @@ from nas.errors import DeviceError, InputError
 from nas.files import exclusive, read_json, write_json
 from nas.latency.drift import Anchored, OffLevelError, re_anchor
 from nas.latency.measure import MeasurePlan, extend, measure_space, model_of, space_key
-from nas.latency.model import LatencyModel, Share
+from nas.latency.model import LacksRowsError, LatencyModel, Share
 from nas.latency.noise import require_usable
 from nas.latency.runtimes import make_runtime
 from nas.latency.table import LatencyTable, load_table, save_table, table_path
@@ -62,12 +62,18 @@ class Pricer:
             InputError: The table lacks rows and is another machine's.
             DeviceError: Measuring them failed.
         """
-        self.prepare([arch])
+        try:
+            return self._model.arch_ms(arch)
+        except LacksRowsError:
+            self.prepare([arch])
         return self._model.arch_ms(arch)
 
     def breakdown(self, arch: Arch) -> tuple[Share, ...]:
         """Predicted milliseconds of a network, kernel by kernel."""
-        self.prepare([arch])
+        try:
+            return self._model.breakdown(arch)
+        except LacksRowsError:
+            self.prepare([arch])
         return self._model.breakdown(arch)
 
     def prepare(self, archs: Sequence[Arch]) -> None:

@@ -19,12 +19,12 @@ from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from nas.additive.layout import Layout
 from nas.arch import Arch
 from nas.errors import InfeasibleError, InputError
 from nas.searcher import gp
 from nas.searcher.candidates import ENUMERATED, ENUMERATED_ARCHS, Candidates, Code, Listed, Score, Wish, walk_all
 from nas.searcher.feasible import FeasibleSet, feasible_set
-from nas.searcher.features import Layout
 from nas.searcher.moves import Open
 from nas.searcher.nearby import Latency
 from nas.space import Choice, Choices, Space, decisions
@@ -138,11 +138,8 @@ class BudgetSampler(BaseSampler):
             return None
         mean = values
         if len(set(codes)) > 2:
-            observed = self._candidates.encode(np.array(codes))
-            parts = self._candidates.features.metric.parts(observed, observed)
             y = gp.target(values)
-            theta = _fitted(parts, y)
-            mean = gp.condition(parts, y, theta).believed(y)
+            mean = self._learnt(self._candidates.encode(np.array(codes)), y).believed(y)
         return known[int(np.argmax(np.where(fits, mean, -np.inf)))][0]
 
     def _suggest(self, study: optuna.Study, trial: FrozenTrial, fixed: Mapping[str, Choice]) -> Code | None:
@@ -175,16 +172,13 @@ class BudgetSampler(BaseSampler):
         codes = np.array(seen.codes)
         y = gp.target(np.array(seen.values))
         observed = self._candidates.encode(codes)
-        parts = metric.parts(observed, observed)
-        theta = _fitted(parts, y)
-        process = gp.condition(parts, y, theta)
+        process = self._learnt(observed, y)
         if seen.running:
             running = self._candidates.encode(np.array(seen.running))
             imagined = process.mean(metric.parts(observed, running))
             observed = self._candidates.encode(np.array(seen.codes + seen.running))
             y = np.concatenate([y, imagined])
-            parts = metric.parts(observed, observed)
-            process = gp.condition(parts, y, theta)
+            process = gp.condition(metric.parts(observed, observed), y, process.theta)
         ms = self._candidates.latency_ms(codes)
         believed = process.believed(y)[: len(codes)]
         incumbents = {
@@ -210,6 +204,11 @@ class BudgetSampler(BaseSampler):
             return result
 
         return score, np.where(ms <= budget_ms, believed, -np.inf)
+
+    def _learnt(self, observed: gp.Encoded, y: gp.Array) -> gp.Posterior:
+        """The process that observations make most probable, given them."""
+        parts = self._candidates.features.metric.parts(observed, observed)
+        return gp.condition(parts, y, _fitted(parts, y))
 
     def _stuck(self, seen: _Seen, budget: int) -> bool:
         """Whether this suggestion should explore: the budget's own ones have not improved for long."""

@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.additive.decomposition import Decomposition
+from nas.additive.layout import Layout
+from nas.additive.lookup import lookup
 from nas.arch import Arch, Op, cost, op_macs, op_params
 from nas.errors import InputError
 from nas.searcher.choice_space import latency_ms, network_key
 from nas.searcher.factors import decompose
-from nas.searcher.features import Features, Layout
+from nas.searcher.features import Features
 from nas.searcher.gp import Array, Codes, Encoded
 from nas.searcher.nearby import Latency
 from nas.space import Choice, Choices, Space, record, replay
@@ -84,24 +86,22 @@ class Candidates(Protocol):
 
 
 class Sums:
-    """A decomposition, evaluated for many codes at once."""
+    """A decomposition, evaluated for many codes at once.
+
+    Attributes:
+        layout: Its decisions.
+        total: Sum of the tables for codes (n, L), (n,); infinite for codes of no network.
+    """
 
     def __init__(self, found: Decomposition) -> None:
-        self.layout = Layout(found.names, found.values)
-        self._factors = [(list(factor.scope), factor.cost) for factor in found.factors]
+        self.layout: Layout = found
+        self.total = lookup(found).total
+        factors = [(list(factor.scope), factor.cost) for factor in found.factors]
         self._presence = {
-            v: [(scope, cost) for scope, cost in self._factors if scope and scope[-1] == v and _forbids(cost)]
+            v: [(scope, cost) for scope, cost in factors if scope and scope[-1] == v and _forbids(cost)]
             for v, values in enumerate(found.values)
             if None in values
         }
-
-    def total(self, codes: Codes) -> Array:
-        """Sum of the tables, (n,); infinite for codes of no network."""
-        columns = codes.T
-        sums = np.zeros(len(codes))
-        for scope, values in self._factors:
-            sums += values[tuple(columns[scope])] if scope else float(values)
-        return sums
 
     def settle(self, codes: Codes, rng: np.random.Generator | None = None) -> Codes:
         """Switch decisions off where they are not asked for; those that appear are drawn."""
@@ -175,6 +175,7 @@ class Listed:
     ) -> None:
         self.layout = layout
         self._space = space
+        self._conditional = any(None in values for values in layout.values)
         self._rows: dict[Code, int] = {}
         self._own_ms: dict[Code, float] = {}
         keys: dict[str, int] = {}
@@ -203,12 +204,7 @@ class Listed:
         return [code if code in self._rows else None for code in map(self._code, params)]
 
     def _code(self, params: Mapping[str, Choice]) -> Code | None:
-        try:
-            if any(None in values for values in self.layout.values):
-                return self.layout.code(record(self._space, replay(params))[1])
-            return self.layout.code(params)
-        except (ValueError, InputError):
-            return None
+        return code_of(self.layout, self._space, params, rebuilt=self._conditional)
 
     def choices(self, code: Code) -> Choices:
         """The decisions of a network."""
@@ -262,6 +258,21 @@ def _features(layout: Layout, codes: Codes, costs: Array, budgets_ms: Sequence[f
     rows += [rng.choice(band, REFERENCES // len(bands)) for band in bands]
     chosen = np.concatenate(rows)
     return Features(layout, codes[chosen], costs[chosen])
+
+
+def code_of(layout: Layout, space: Space[Any], params: Mapping[str, Choice], *, rebuilt: bool) -> Code | None:
+    """The code of what parameters say; None: no such network.
+
+    Args:
+        layout: What codes mean.
+        space: What parameters are of.
+        params: An option for every decision, also for those that the network does not ask for.
+        rebuilt: Build the network to tell which these are; otherwise all are taken as asked for.
+    """
+    try:
+        return layout.code(record(space, replay(params))[1] if rebuilt else params)
+    except (ValueError, InputError):
+        return None
 
 
 def _as_code(row: Codes) -> Code:

@@ -131,7 +131,7 @@ class FeasibleSet:
         if self._plan is None:
             return self._true_ms(choices)
         try:
-            ms = self._plan.cost(self._tables().world(choices))
+            ms = self._plan.cost(self._tables().code(choices))
         except ValueError:
             ms = math.inf
         if not math.isfinite(ms):
@@ -240,7 +240,5 @@ def _allowed(tables: Decomposition, fixed: Fixed) -> dict[int, tuple[int, ...]]:
     for name, option in fixed.items():
         if name not in tables.names or option not in tables.values[tables.names.index(name)]:
             raise InputError(f"fixed decision '{name}' = {option!r} is not one of the space's")
-        v = tables.names.index(name)
-        values = tables.values[v]
-        allowed[v] = tuple(i for i, value in enumerate(values) if value is None or value == option)
+        allowed[tables.names.index(name)] = tables.allowed(name, option)
     return allowed

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nas.additive.layout import Layout, Value
 from nas.searcher.gp import Array, Codes, Encoded, Metric
-from nas.space import Choice
-
-Value = Choice | None  # None: the decision is not asked for
 
 OFF = "off"
 CHUNK = 3  # decisions a stage, where names tell none
@@ -47,41 +43,6 @@ def option_features(option: Value) -> dict[str, float]:
 
 def _size(number: float) -> float:
     return math.log1p(number) if number >= 0 else number
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The decisions of a space as columns of codes.
-
-    Attributes:
-        names: Decisions, in order.
-        values: Of each decision; None among them where some networks do not ask for it.
-    """
-
-    names: tuple[str, ...]
-    values: tuple[tuple[Value, ...], ...]
-
-    def code(self, choices: Mapping[str, Choice]) -> tuple[int, ...]:
-        """Positions of the chosen values.
-
-        Raises:
-            ValueError: A choice is not one of the space's.
-        """
-        return tuple(values.index(choices.get(name)) for name, values in zip(self.names, self.values, strict=True))
-
-    def choices(self, code: Sequence[int]) -> dict[str, Choice]:
-        """The choices of a network that its code stands for."""
-        found = ((name, values[i]) for name, values, i in zip(self.names, self.values, code, strict=True))
-        return {name: value for name, value in found if value is not None}
-
-    def agrees(self, codes: Codes, fixed: Mapping[str, Choice]) -> NDArray[np.bool_]:
-        """Which networks have the fixed decisions, where they ask for them, (n,)."""
-        agree = np.ones(len(codes), dtype=bool)
-        for name, option in fixed.items():
-            column = self.names.index(name)
-            allowed = [i for i, value in enumerate(self.values[column]) if value is None or value == option]
-            agree &= np.isin(codes[:, column], allowed)
-        return agree
 
 
 class Features:

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from nas.errors import InputError
-from nas.searcher.candidates import BAND, REFERENCES, Code, Score, Sums, Wish, cost_sums
+from nas.additive.layout import Layout
+from nas.searcher.candidates import BAND, REFERENCES, Code, Score, Sums, Wish, code_of, cost_sums
 from nas.searcher.choice_space import latency_ms, network_key
 from nas.searcher.feasible import FeasibleSet
-from nas.searcher.features import Features, Layout
+from nas.searcher.features import Features
 from nas.searcher.gp import Array, Codes, Encoded
 from nas.searcher.nearby import neighbour
 from nas.space import Choice, Choices, decisions, record, replay, uniform
@@ -72,12 +72,7 @@ class Open:
         return [next(known) if code else None for code in found]
 
     def _code(self, params: Mapping[str, Choice]) -> Code | None:
-        try:
-            if self._sums is None:
-                return self.layout.code(record(self._space, replay(params))[1])
-            return self.layout.code(params)
-        except (ValueError, InputError):
-            return None
+        return code_of(self.layout, self._space, params, rebuilt=self._sums is None)
 
     def choices(self, code: Code) -> Choices:
         """The decisions of a network."""

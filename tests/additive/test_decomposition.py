@@ -24,7 +24,7 @@ def found() -> Decomposition:
 def test_the_tables_add_up_to_the_cost_of_every_network(found: Decomposition) -> None:
     for layers, choices in everything(Nested()):
         assert found.price(choices) == total(layers, choices)
-        assert found.choices(found.world(choices)) == choices
+        assert found.choices(found.code(choices)) == choices
     assert holds(found, Nested(), total)
 
 
@@ -34,9 +34,9 @@ def test_a_decision_stands_after_those_it_hangs_on(found: Decomposition) -> None
     assert absent == set(found.names) - {"width", "depth", "0.op"}
 
 
-def test_a_choice_that_does_not_exist_has_no_world(found: Decomposition) -> None:
+def test_a_choice_that_does_not_exist_has_no_code(found: Decomposition) -> None:
     with pytest.raises(ValueError, match="not in tuple"):
-        found.world({"width": 9, "depth": 1, "0.op": "skip"})
+        found.code({"width": 9, "depth": 1, "0.op": "skip"})
 
 
 def test_another_cost_does_not_hold(found: Decomposition) -> None:
