@@ -58,15 +58,28 @@ def _run(command: str, description: str, argv: Sequence[str]) -> int:
         return 0
     # Heavy imports happen here and nowhere else in the commands: Hydra, then torch and Optuna with the rooms.
     composing: Any = importlib.import_module("nas._config.compose")
-    configs = composing.compose(arguments.overrides, multirun=arguments.multirun, config_dir=arguments.config_dir)
+    typed = importlib.import_module("nas._config.remembered").remembered(arguments.overrides)
+    overrides = _with_target(typed)
+    configs = composing.compose(overrides, multirun=arguments.multirun, config_dir=arguments.config_dir)
     if arguments.cfg:
         print("---\n".join(composing.to_yaml(config) for config in configs), end="")
         return 0
-    runs = importlib.import_module("nas.config").load(configs, arguments.overrides)
-    work = getattr(importlib.import_module("nas.pipeline.commands"), command)
+    config, commands = (importlib.import_module(name) for name in ("nas.config", "nas.pipeline.commands"))
+    counting = config.load_counts(configs[0]) if command == "profile" and len(configs) == 1 else None
+    if counting is not None:
+        return int(commands.count(counting))
+    runs = config.load(configs, typed)
+    work = getattr(commands, command)
     if len(runs) == 1:
         return int(work(runs[0]) or 0)
     return max(_one_of_many(work, settings) for settings in runs)
+
+
+def _with_target(overrides: Sequence[str]) -> list[str]:
+    """Without a target where nothing is measured, so that none need be named."""
+    named = any(text.lstrip("+").startswith("target=") for text in overrides)
+    counting = any(text.lstrip("+") in ("counts_only=true", "counts_only=True") for text in overrides)
+    return [*overrides, "~target"] if counting and not named else list(overrides)
 
 
 def _one_of_many(work: Any, settings: Any) -> int:

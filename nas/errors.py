@@ -41,6 +41,10 @@ class TooManyFailuresError(NasError):
     exit_code: ClassVar[int] = 5
 
 
+class DeclinedError(NasError):
+    """An evaluator finds a network not worth its score; the search goes on without it, and it counts as no failure."""
+
+
 class DeviceError(NasError):
     """The target device or its runtime failed."""
 

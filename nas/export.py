@@ -1,7 +1,7 @@
 """Export the trained network to ONNX and check that it answers like the network that was trained.
 
 Examples:
-  python -m nas.export +target=intel_cpu network=runs/NAME
+  python -m nas.export network=runs/NAME
 """
 
 from __future__ import annotations

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from nas.accuracy import RECALIBRATION_IMAGES, Evaluate, Filter, require_proxy
 from nas.arch import Arch
 from nas.data import Dataset
 from nas.errors import InputError, did_you_mean
 from nas.latency.measure import MeasurePlan
 from nas.netadapt import TrimSettings
-from nas.searcher import SAMPLERS
+from nas.searcher import SAMPLERS, Pruner
 from nas.shipped import shipped
 from nas.space import SearchSpace
 from nas.target import Target
-from nas.training import Recipe
+from nas.training import Recipe, Sandwich, SinglePath, Strategy
+
+ALL = "all"  # every hand-designed network
 
 LoadData = Callable[[], Dataset]
+
+LEAST_PROXY_IMAGES = 8  # ZiCo compares four batches
 
 
 def shipped_tables() -> Path:
@@ -40,15 +45,156 @@ class MakeSpace(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SupernetSettings:
-    """How accuracy is estimated: a supernet, trained once and shared by every run that asks for the same.
+    """Accuracy with the weights of a supernet, trained once and shared by every run that asks for the same.
 
     Attributes:
         recipe: How it is trained.
+        strategy: Which networks a step trains.
+        random_paths: Of the sandwich: random networks a step.
+        distill_from: Of the sandwich: share of the steps after which the others learn from the largest.
+        init: Weights to start from; None: fresh ones.
+        init_network: The hand-designed network whose weights `init` holds, torchvision's or timm's file; None: `init`
+            is a supernet's, safetensors.
         recalibration_images: Training images that a sliced network's batch norm is recalibrated on.
     """
 
     recipe: Recipe
-    recalibration_images: int
+    strategy: Literal["single_path", "sandwich"] = "single_path"
+    random_paths: int = 2
+    distill_from: float = 0.5
+    init: Path | None = None
+    init_network: str | None = None
+    recalibration_images: int = RECALIBRATION_IMAGES
+
+    def __post_init__(self) -> None:
+        _require_images(self.recalibration_images)
+        if self.init_network is not None and self.init is None:
+            raise InputError(f"accuracy.init_network={self.init_network} has no weights; give accuracy.init=FILE")
+        self.make_strategy()
+
+    def make_strategy(self) -> Strategy:
+        """What the words above stand for.
+
+        Raises:
+            InputError: A value is out of range.
+        """
+        if self.strategy == "single_path":
+            return SinglePath()
+        return Sandwich(random_paths=self.random_paths, distill_from=self.distill_from)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShortTrainingSettings:
+    """Accuracy after a short training of every candidate.
+
+    Attributes:
+        recipe: The short training.
+        start: What it begins with: the weights of a supernet, or fresh ones.
+        supernet: That supernet.
+        kept_share: A candidate below the best so many of those before it, after as many epochs, is stopped; 1: none is.
+        first: Candidates that are trained to the end before any is stopped.
+        recalibration_images: Training images that batch norm is recalibrated on before scoring.
+    """
+
+    recipe: Recipe
+    start: Literal["supernet", "fresh"] = "fresh"
+    supernet: SupernetSettings | None = None
+    kept_share: float = 0.5
+    first: int = 5
+    recalibration_images: int = RECALIBRATION_IMAGES
+
+    def __post_init__(self) -> None:
+        _require_images(self.recalibration_images)
+        self.make_pruner()
+        if self.recipe.epochs is None:
+            raise InputError("accuracy.recipe.epochs is null: a short training is scored, and stopped, after epochs")
+        if self.start == "supernet" and self.supernet is None:
+            raise InputError("accuracy.start=supernet needs accuracy.supernet, how that supernet is trained")
+
+    def make_pruner(self) -> Pruner:
+        """What stops candidates.
+
+        Raises:
+            InputError: A value is out of range.
+        """
+        return Pruner(kept_share=self.kept_share, first=self.first)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ZeroCostSettings:
+    """A score of the untrained network.
+
+    Attributes:
+        score: A name of `nas.accuracy.PROXIES`.
+        images: Training images that it looks at.
+        recalibration_images: Training images that batch norm is recalibrated on while trimming.
+    """
+
+    score: str
+    images: int = 64
+    recalibration_images: int = RECALIBRATION_IMAGES
+
+    def __post_init__(self) -> None:
+        _require_images(self.recalibration_images)
+        require_proxy(self.score, "accuracy.score")
+        if self.images < LEAST_PROXY_IMAGES:
+            raise InputError(f"accuracy.images = {self.images}: must be at least {LEAST_PROXY_IMAGES}")
+
+
+class MakeCallable(Protocol):
+    """Makes an installed package's evaluator for a data set."""
+
+    def __call__(self, *, dataset: Dataset, device: str, seed: int) -> Evaluate:
+        """Make it.
+
+        Raises:
+            InputError: An option is wrong.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallableSettings:
+    """An installed package's own function.
+
+    Attributes:
+        evaluator: Its name among the entry points of `underbudget.evaluators`.
+        options: What its dataclass is filled with, where it is one.
+        make: What the name stands for.
+        is_accuracy: Whether its scores are shares of validation images classified rightly, for reports.
+        recalibration_images: Training images that batch norm is recalibrated on while trimming.
+    """
+
+    evaluator: str
+    make: MakeCallable
+    is_accuracy: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    recalibration_images: int = RECALIBRATION_IMAGES
+
+    def __post_init__(self) -> None:
+        _require_images(self.recalibration_images)
+
+
+AccuracySettings = SupernetSettings | ShortTrainingSettings | ZeroCostSettings | CallableSettings
+
+
+def _require_images(images: int) -> None:
+    if images < 1:
+        raise InputError(f"accuracy.recalibration_images = {images}: must be at least 1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainSettings:
+    """What `nas.train network=...` begins with and learns from.
+
+    Attributes:
+        start: The supernet's weights, or fresh ones.
+        teacher: The supernet's largest network always, or nobody; `auto`: the largest, where the network starts from
+            the supernet and the largest leads by a point or more on validation.
+    """
+
+    start: Literal["inherited", "scratch"] = "inherited"
+    teacher: Literal["auto", "largest", "none"] = "auto"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,19 +222,70 @@ class SearcherSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Design:
+    """What is asked of hand-designed networks; None: what they were designed with.
+
+    Attributes:
+        width: Multiplier of the channels.
+        size_px: Height and width of the image.
+        image_channels, classes: Of the data.
+        total_stride: How many times smaller than the image the last feature map is.
+    """
+
+    width: float | None = None
+    size_px: int | None = None
+    image_channels: int | None = None
+    classes: int | None = None
+    total_stride: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in self.options().items():
+            if value <= 0:
+                raise InputError(f"design.{name} = {value:g}: must be above 0")
+
+    def options(self) -> dict[str, float | int]:
+        """What is given."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CountSettings:
+    """What `nas.profile counts_only=true` was asked for; no target, no data.
+
+    Attributes:
+        catalogue: Hand-designed networks by name.
+        networks: Names in `catalogue`, or `ALL`.
+        json: Where the counts are written; None: nowhere.
+    """
+
+    catalogue: Mapping[str, Callable[..., Arch]]
+    networks: tuple[str, ...] | str
+    design: Design
+    json: Path | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """One run.
 
     Attributes:
         make_space, load_data: What names in the configuration stand for, ready to be called.
-        networks: Hand-designed networks by name.
+        catalogue: Hand-designed networks by name.
+        published: Their names -> top-1 accuracy that was reported, per cent, at which image size, and by whom.
+        cheap_filter: Which candidates are worth the score of `accuracy`; None: all.
         latency: How much is measured for a table.
         budget_ms: Median milliseconds the network may take; None: geometric mean of the space's extremes.
         budgets: Budgets of `nas.sweep`, ms.
         storage: Where the study is kept: a file, an RDB URL or `grpc://host:port`; None: in the run's folder.
         workers: Processes that evaluate networks.
         name: Folder of the run under `runs_dir`.
-        network: A run folder, an architecture's file or a name in `networks`; None: what the command searches itself.
+        network: A run folder, an architecture's file or a name in `catalogue`; None: what the command searches itself.
+        networks: Names in `catalogue`, or `ALL`: what `nas.profile` compares; None: nothing.
+        design: What is asked of hand-designed networks.
+        batches: Batch sizes whose throughput `nas.profile` measures.
+        run: A finished run whose front is drawn over the hand-designed networks; None: none.
+        json: Where `nas.profile` writes what it found; None: nowhere.
         device: What trains.
         threads: Of training on the CPU; None: half of the cores, at most 4.
         tables_dir: Where tables measured here are kept.
@@ -102,11 +299,14 @@ class Settings:
     latency: MeasurePlan
     make_space: MakeSpace
     load_data: LoadData
-    networks: Mapping[str, Callable[[], Arch]]
-    accuracy: SupernetSettings
+    catalogue: Mapping[str, Callable[..., Arch]]
+    published: Mapping[str, tuple[float, int, str]]
+    accuracy: AccuracySettings
+    cheap_filter: Filter | None
     searcher: SearcherSettings
     netadapt: TrimSettings
     finetune: Recipe
+    train: TrainSettings
     budget_ms: float | None
     budgets: tuple[float, ...] | None
     storage: str | None
@@ -114,6 +314,11 @@ class Settings:
     name: str
     seed: int
     network: str | None
+    networks: tuple[str, ...] | str | None
+    design: Design
+    batches: tuple[int, ...]
+    run: Path | None
+    json: Path | None
     device: Literal["auto", "cpu", "cuda"]
     threads: int | None
     runs_dir: Path
@@ -131,6 +336,9 @@ class Settings:
                 raise InputError(f"budgets: {ms:g} must be above 0 milliseconds and given once")
         if self.budgets == ():
             raise InputError("budgets is empty; give at least one, milliseconds: budgets=[0.2,0.3]")
+        for batch in self.batches:
+            if batch < 1 or self.batches.count(batch) > 1:
+                raise InputError(f"batches: {batch} must be at least 1 and given once")
         if self.workers < 1:
             raise InputError(f"workers = {self.workers}: must be at least 1")
         if self.threads is not None and self.threads < 1:

@@ -1,7 +1,7 @@
 """Trim the channel widths of a finished run's network to another budget (NetAdapt), then train and export it.
 
 Examples:
-  python -m nas.trim +target=intel_cpu network=runs/NAME budget_ms=0.3
+  python -m nas.trim network=runs/NAME budget_ms=0.3
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def rival(winner: dict[str, Any], train_s: float) -> dict[str, Any]:
 def scaled_to(latency_ms: float) -> tuple[Arch, float]:
     """The width-scaled MobileNetV3-Small, its stem at stride 1 or 2, whose measured latency is nearest."""
     members = [
-        (mobilenet_v3_small(width=width, size_px=28, image_channels=1, classes=10, stem_stride=stride), width)
+        (mobilenet_v3_small(width=width, size_px=28, image_channels=1, classes=10, total_stride=16 * stride), width)
         for stride in (1, 2)
         for width in WIDTHS
     ]

@@ -25,16 +25,16 @@ from nas.deploy.export import compare
 from nas.formats.onnx import write_onnx
 from nas.latency.runtimes import Runtime, make_runtime
 from nas.net import Supernet, fold, given, slice_network
-from nas.space import SearchSpace, largest, uniform
+from nas.space import SearchSpace, uniform
 from nas.training import recalibrate
 
-PRESETS = {"mobilenet_v3_28px": (1, 10), "mobilenet_v3_224px": (3, 1000)}
+PRESETS = {"mobilenet_v3_28px": (1, 10), "mobilenet_v3_224px": (3, 1000), "mixed_28px": (1, 10)}
 IMAGES = 2
 
 
 def check(space: SearchSpace, runtime: Runtime, archs: int) -> dict[str, Any]:
     """Largest differences found over random networks of a space."""
-    supernet, rng = Supernet(space.build(largest), seed=0), random.Random(0)
+    supernet, rng = Supernet.of(space, seed=0), random.Random(0)
     slice_difference = macs_differ = 0.0
     logit_difference, agreement = 0.0, 1.0
     for _ in range(archs):

@@ -1,28 +1,31 @@
 """MobileNetV3-like networks: stages of inverted residuals with elastic kernel, expansion, SE, activation, depth, width.
 
-Searching for MobileNetV3, arXiv 1905.02244. The hand-designed ones are in `mobilenet_v3_designs`.
+Searching for MobileNetV3, arXiv 1905.02244. The hand-designed ones are in `mobilenet_v3_designs`. With other options,
+activation at the ends and style of squeeze-excite the same space is that of MobileNetV2, MnasNet and EfficientNet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from nas.arch import IMAGE, Act, Arch, Builder
-from nas.errors import InputError
 from nas.space import Choice, Choices, Choose, record
-from search_spaces.blocks import InvertedResidual, make_divisible
+from search_spaces.blocks import InvertedResidual, SqueezeStyle, make_divisible
 from search_spaces.mobilenet_v3_designs import (
     ENDS,
     LARGE,
-    SE_RATIO,
     SMALL,
     Row,
     mobilenet_v3_large,
     mobilenet_v3_small,
     stages_of,
 )
+from search_spaces.options import check_counts, check_options, check_words, nearest
 
+SQUEEZE = SqueezeStyle()  # MobileNetV3's own
 MULTIPLIERS = (1.0, 0.75, 0.5, 0.35)  # of a hand-designed network's widths
 
 
@@ -57,6 +60,8 @@ class MobileNetV3Space:
         head_expansions: Channels of the last convolution, as a multiple of the last stage's width.
         feature_widths: Channels of the linear layer before the classifier; (0,) for none.
         grain: Channel counts are multiples of it.
+        end_act: Activation of the stem, the last convolution and the linear layer.
+        squeeze: Style of the squeeze-excite.
 
     Raises:
         InputError: An option list is empty, unsorted or out of range.
@@ -76,34 +81,40 @@ class MobileNetV3Space:
     head_expansions: tuple[float, ...]
     feature_widths: tuple[int, ...]
     grain: int = 8
+    end_act: Act = Act.HSWISH
+    squeeze: SqueezeStyle = SQUEEZE
 
     def __post_init__(self) -> None:
-        lists = {name: getattr(self, name) for name in _SORTED}
+        for name, least in _ENDS.items():
+            check_options(f"{self.name}: {name}", getattr(self, name), least=least)
+        _check_blocks(f"{self.name}: ", {name: getattr(self, name) for name in _BLOCK})
         for i, stage in enumerate(self.stages):
-            lists |= {f"stages[{i}].{name}": getattr(stage, name) for name in ("widths", "depths")}
-            lists |= {f"stages[{i}].{name}": getattr(stage, name) or getattr(self, name) for name in _BLOCK}
-        for name, options in lists.items():
-            _check_options(f"{self.name}: {name}", options)
-        counts = {name: getattr(self, name) for name in ("image_channels", "classes", "stem_stride", "grain")}
-        for name, count in (
-            counts | {f"stages[{i}].stride": stage.stride for i, stage in enumerate(self.stages)}
-        ).items():
-            if count < 1:
-                raise InputError(f"{self.name}: {name} = {count} must be at least 1")
+            where = f"{self.name}: stages[{i}]"
+            _check_blocks(f"{where}.", {name: getattr(stage, name) for name in _BLOCK if getattr(stage, name)})
+            check_options(f"{where}.widths", stage.widths, least=1)
+            check_options(f"{where}.depths", stage.depths, least=1)
+            check_counts(where, stride=stage.stride)
+        check_counts(
+            self.name,
+            image_channels=self.image_channels,
+            classes=self.classes,
+            stem_stride=self.stem_stride,
+            grain=self.grain,
+        )
 
     def build(self, choose: Choose) -> Arch:
         """Build one architecture."""
         net = Builder(size_px=int(choose("size_px", self.sizes_px)), image_channels=self.image_channels)
         width = net.width("stem", int(choose("stem.width", self.stem_widths)))
-        x = net.conv("stem", IMAGE, width, kernel=3, stride=self.stem_stride, act=Act.HSWISH)
+        x = net.conv("stem", IMAGE, width, kernel=3, stride=self.stem_stride, act=self.end_act)
         for i, stage in enumerate(self.stages):
             x, width = self._stage(net, choose, stage, name=f"s{i}", source=x, in_width=width)
         ratio = float(choose("head.expansion", self.head_expansions))
         head = net.width("head", make_divisible(ratio * net.channels(width), self.grain))
-        x = net.pool("pool", net.conv("head", x, head, act=Act.HSWISH))
+        x = net.pool("pool", net.conv("head", x, head, act=self.end_act))
         features = int(choose("features.width", self.feature_widths))
         if features:
-            x = net.linear("features", x, net.width("features", features), act=Act.HSWISH)
+            x = net.linear("features", x, net.width("features", features), act=self.end_act)
         return net.classify(x, classes=self.classes)
 
     def known(self) -> tuple[Choices, ...]:
@@ -122,12 +133,12 @@ class MobileNetV3Space:
             if not of:
                 return options[-1]  # the largest resolution
             if part in ENDS:
-                return _nearest(options, ENDS[part] * (multiplier if part == "stem" else 1))
+                return nearest(options, ENDS[part] * (multiplier if part == "stem" else 1))
             i = int(part[1:])
             if of == "depth":
-                return _nearest(options, len(stages[i]))
+                return nearest(options, len(stages[i]))
             if of == "width":
-                return _nearest(options, stages[i][0][2] * multiplier)
+                return nearest(options, stages[i][0][2] * multiplier)
             j = min(int(of[1:]), len(stages[i]) - 1)
             before = stages[i][j - 1] if j else stages[i - 1][-1] if i else None
             return self._nearest_block(self.stages[i], stages[i][j], before[2] if before else ENDS["stem"])
@@ -151,13 +162,16 @@ class MobileNetV3Space:
         blocks = self._block_options(stage)
         for j in range(int(choose(f"{name}.depth", stage.depths))):
             kernel, expansion, se, act = blocks[str(choose(f"{name}.b{j}", tuple(blocks)))]
-            mid = make_divisible(expansion * net.channels(in_width), self.grain)
+            in_channels = net.channels(in_width)
+            mid = make_divisible(expansion * in_channels, self.grain)
             block = InvertedResidual(
                 kernel=kernel,
                 mid=mid,
-                squeeze=make_divisible(mid * SE_RATIO, self.grain) if se else 0,
+                squeeze=self.squeeze.channels(in_channels=in_channels, mid=mid, grain=self.grain) if se else 0,
                 act=Act(act),
                 stride=stage.stride if j == 0 else 1,
+                squeeze_act=self.squeeze.act,
+                gate=self.squeeze.gate,
             )
             x, in_width = block.write(net, f"{name}.b{j}", x, in_width, out_width), out_width
         return x, out_width
@@ -174,28 +188,21 @@ class MobileNetV3Space:
 
 
 _BLOCK = ("kernels", "expansions", "se", "acts")
-_POSITIVE = ("widths", "depths", "sizes_px", "stem_widths", "kernels", "expansions", "head_expansions")
-_SORTED = ("sizes_px", "stem_widths", "head_expansions", "feature_widths", *_BLOCK)
+_ENDS = MappingProxyType({"sizes_px": 1, "stem_widths": 1, "head_expansions": 0.01, "feature_widths": 0})
 
 
-def _check_options(name: str, options: Sequence[int | float | str]) -> None:
-    if not options:
-        raise InputError(f"{name} is empty; give at least one option")
-    unknown = [option for option in options if isinstance(option, str) and option not in list(Act)]
-    if unknown:
-        raise InputError(f"{name}: unknown activation {unknown[0]!r}; known: {', '.join(Act)}")
-    numbers = [option for option in options if not isinstance(option, str)]
-    if numbers != sorted(set(numbers)):
-        raise InputError(f"{name} = {numbers} must be ascending, without repetitions")
-    lowest = min(numbers, default=1)
-    if lowest < 0 or (lowest == 0 and name.replace(".", " ").split()[-1] in _POSITIVE):
-        raise InputError(f"{name} = {numbers} must be positive")
-    if name.endswith("kernels") and any(int(size) % 2 == 0 for size in options):
-        raise InputError(f"{name} = {numbers} must be odd")
-
-
-def _nearest(options: Sequence[Choice], wanted: float) -> Choice:
-    return min(options, key=lambda option: abs(float(option) - wanted))
+def _check_blocks(where: str, options: Mapping[str, Sequence[Any]]) -> None:
+    """Check what the blocks of a stage, or of the whole space, choose from."""
+    for name, given in options.items():
+        match name:
+            case "acts":
+                check_words(f"{where}acts", given, list(Act), what="activation")
+            case "se":
+                check_options(f"{where}se", given)
+            case "kernels":
+                check_options(f"{where}kernels", given, least=1, odd=True)
+            case _:
+                check_options(f"{where}{name}", given, least=0.01)
 
 
 __all__ = ["MobileNetV3Space", "StageSpace", "mobilenet_v3_large", "mobilenet_v3_small"]

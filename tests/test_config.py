@@ -10,15 +10,23 @@ from PIL import Image
 
 from nas._config.compose import compose
 from nas._config.folders import CONFIGS, groups
+from nas.accuracy import Evaluate, Filter
 from nas.arch import Arch, Kind, cost
 from nas.config import load
 from nas.errors import InputError
-from nas.settings import Settings
+from nas.settings import CallableSettings, Settings, SupernetSettings
 from nas.space import Choose, largest, smallest
+from nas.training import Sandwich
 from search_spaces.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
 
 TARGET = "target=intel_cpu"
-NEEDED = {"data=folder": ["data.root=somewhere"]}  # keys that an option leaves to the user
+NEEDED = {
+    "data=folder": ["data.root=somewhere"],
+    "data=npz": ["data.path=somewhere"],
+    "data=parquet": ["data.root=somewhere"],
+    "data=huggingface": ["data.path=somewhere"],
+    "accuracy=callable": ["accuracy.evaluator=depth"],
+}  # keys that an option leaves to the user
 OPTIONS = [f"{group}={name}" for group, names in groups(CONFIGS).items() for name in names]
 
 
@@ -28,6 +36,7 @@ def one(*overrides: str) -> Settings:
 
 
 @pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.usefixtures("plugin")
 def test_every_option_composes_and_fits_its_dataclass(option: str) -> None:
     settings = one(option, *NEEDED.get(option, []))
     assert settings.make_space(image_channels=3, classes=7).build(largest).ops()
@@ -93,7 +102,34 @@ def test_a_sweep_cannot_share_one_name() -> None:
         ([TARGET, "~space"], "space = None: expected a group of keys"),
         ([TARGET, "data=folder"], "data.root is not set; give data.root=<value>"),
         ([TARGET, "data=folder", "data.root=x", "data.size_px=0"], "data.size_px = 0"),
-        ([TARGET, "networks=1"], "unknown key 'networks'"),
+        ([TARGET, "accuracy=supernett"], r"unknown accuracy 'supernett' \(did you mean 'supernet'\?\)"),
+        ([TARGET, "accuracy.kind=supernett"], r"unknown accuracy.kind 'supernett' \(did you mean 'supernet'\?\)"),
+        ([TARGET, "accuracy.strategy=sandwhich"], r"accuracy.strategy = 'sandwhich'.*did you mean 'sandwich'"),
+        ([TARGET, "accuracy.strategy=sandwich", "accuracy.random_paths=-1"], "random_paths=-1"),
+        ([TARGET, "accuracy.recalibration_images=0"], "accuracy.recalibration_images = 0: must be at least 1"),
+        ([TARGET, "accuracy.filter=naswott"], r"unknown accuracy.filter 'naswott' \(did you mean 'naswot'\?\)"),
+        (
+            [TARGET, "accuracy.filter=zico", "accuracy.filter_share=0"],
+            "accuracy.filter_share = 0: the share that passes",
+        ),
+        ([TARGET, "accuracy.filter=zico", "accuracy.filter_share=1.5"], "must be above 0 and at most 1"),
+        ([TARGET, "accuracy=zero_cost", "accuracy.score=synflw"], r"unknown accuracy.score 'synflw' \(did you mean 's"),
+        ([TARGET, "accuracy=zero_cost", "accuracy.images=1"], "accuracy.images = 1: must be at least 8"),
+        ([TARGET, "accuracy=zero_cost", "accuracy.filter=macs"], "leave it out with zero_cost"),
+        ([TARGET, "accuracy=short_training", "accuracy.kept_share=2"], "accuracy.kept_share = 2"),
+        ([TARGET, "accuracy=short_training", "accuracy.first=0"], "accuracy.first = 0"),
+        (
+            [TARGET, "accuracy=short_training", "accuracy.recipe={steps: 5}", "accuracy.recipe.epochs=null"],
+            "after epochs",
+        ),
+        (
+            [TARGET, "accuracy=short_training", "accuracy.start=supernet", "accuracy.supernet=null"],
+            "needs accuracy.sup",
+        ),
+        ([TARGET, "accuracy=callable"], "accuracy.evaluator is not set; give accuracy.evaluator=<value>"),
+        ([TARGET, "accuracy=callable", "accuracy.evaluator=mine"], "unknown accuracy.evaluator 'mine'; known: none"),
+        ([TARGET, "train.start=nowhere"], "train.start = 'nowhere': expected one of inherited, scratch"),
+        ([TARGET, "catalogue=1"], "unknown key 'catalogue'"),
         ([TARGET, "budget_ms=0"], "budget_ms = 0: must be above 0"),
         ([TARGET, "budget_ms=-1"], "budget_ms = -1: must be above 0"),
         ([TARGET, "budget_ms=nan"], "budget_ms = nan: expected a finite number"),
@@ -172,6 +208,17 @@ class Small:
 
 def function():
     pass
+
+def depth(arch):
+    return len(arch.layers)
+
+@dataclass(frozen=True, kw_only=True)
+class Weighted:
+    weight: float
+    seed: int
+
+    def __call__(self, arch):
+        return self.weight * len(arch.layers) + self.seed
 """
 
 
@@ -183,6 +230,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: some-plugin\nVersion: 1.0\n")
     points = "[underbudget.spaces]\nsmall = some_plugin:Small\nbroken = some_plugin:function\n"
+    points += "[underbudget.evaluators]\ndepth = some_plugin:depth\nweighted = some_plugin:Weighted\n"
     (info / "entry_points.txt").write_text(points)
     monkeypatch.syspath_prepend(tmp_path)
 
@@ -208,6 +256,52 @@ class TestInstalledSpaces:
             self.load(tmp_path, "{kind: broken}")
 
 
+@pytest.mark.usefixtures("plugin")
+class TestInstalledEvaluators:
+    @staticmethod
+    def make(*overrides: str) -> Evaluate:
+        settings = one("accuracy=callable", *overrides).accuracy
+        assert isinstance(settings, CallableSettings)
+        return settings.make(dataset=one().load_data(), device="cpu", seed=3)
+
+    def test_a_function(self) -> None:
+        arch = one().make_space(image_channels=1, classes=2).build(smallest)
+        assert self.make("accuracy.evaluator=depth")(arch) == len(arch.layers)
+
+    def test_a_dataclass_is_given_its_options_and_what_it_asks_for(self) -> None:
+        arch = one().make_space(image_channels=1, classes=2).build(smallest)
+        evaluate = self.make("accuracy.evaluator=weighted", "accuracy.options={weight: 2}")
+        assert evaluate(arch) == 2 * len(arch.layers) + 3
+
+    @pytest.mark.parametrize(
+        ("overrides", "message"),
+        [
+            (["accuracy.evaluator=dept"], r"unknown accuracy.evaluator 'dept' \(did you mean 'depth'\?\)"),
+            (["accuracy.evaluator=depth", "accuracy.options={weight: 2}"], "unknown key 'accuracy.options.weight'"),
+            (["accuracy.evaluator=weighted", "accuracy.options={wait: 2}"], "unknown key 'accuracy.options.wait'"),
+        ],
+    )
+    def test_bad_input(self, overrides: list[str], message: str) -> None:
+        with pytest.raises(InputError, match=message):
+            self.make(*overrides)
+
+
+def test_strategies_and_filters_are_words() -> None:
+    settings = one("accuracy.strategy=sandwich", "accuracy.random_paths=3", "accuracy.filter=synflow")
+    assert isinstance(settings.accuracy, SupernetSettings)
+    assert settings.accuracy.make_strategy() == Sandwich(random_paths=3)
+    assert settings.cheap_filter == Filter(proxy="synflow", share=0.5)
+    assert isinstance(one("accuracy=supernet_gpu").accuracy.make_strategy(), Sandwich)
+
+
+def test_the_smoke_preset_shrinks_every_kind_of_accuracy() -> None:
+    assert one("preset=smoke").accuracy.recipe.epochs == 1
+    short = one("preset=smoke", "accuracy=short_training").accuracy
+    assert (short.recipe.epochs, short.supernet.recipe.epochs) == (1, 1)
+    assert one("preset=smoke", "accuracy=zero_cost").searcher.trials == 5
+    assert one("preset=smoke", "accuracy.recipe.epochs=3").accuracy.recipe.epochs == 3
+
+
 class TestData:
     def test_embedded(self) -> None:
         data = one().load_data()
@@ -221,8 +315,8 @@ class TestData:
                 Image.fromarray(rng.integers(0, 255, (8, 8, 3), np.uint8)).save(tmp_path / name / f"{i}.png")
         data = one("data=folder", f"data.root={tmp_path}").load_data()
         assert data.classes == ("cat", "dog")
-        assert data.train.images.shape[1:] == (28, 28, 3)
-        assert one("data=folder", f"data.root={tmp_path}", "data.size_px=12").load_data().train.images.shape[1] == 12
+        assert data.train.shape == (28, 28, 3)
+        assert one("data=folder", f"data.root={tmp_path}", "data.size_px=12").load_data().train.shape[0] == 12
 
 
 def blocks_by_size(arch: Arch) -> dict[int, list[tuple[int, float]]]:

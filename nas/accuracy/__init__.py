@@ -1,7 +1,32 @@
-"""Arch -> accuracy: what the search asks before anything is trained on its own."""
+"""Arch -> how good it is: supernet, short training, zero-cost scores, any function; a filter before any of them."""
 
-from nas.accuracy.supernet import Evaluate, SupernetEvaluator, standard_error
+from nas.accuracy.callables import CallableEvaluator
+from nas.accuracy.evaluator import Evaluate, Evaluator, standard_error
+from nas.accuracy.filtering import Filter, Filtered
+from nas.accuracy.inputs import RECALIBRATION_IMAGES
+from nas.accuracy.kept import Kept
+from nas.accuracy.proxy import ProxyEvaluator, require_proxy
+from nas.accuracy.short_training import ShortTrainingEvaluator
+from nas.accuracy.supernet import SupernetEvaluator
 from nas.accuracy.validation import ValidationScore
-from nas.training import accuracy
+from nas.accuracy.zero_cost import PROXIES
+from nas.training import accuracy, require_statistics
 
-__all__ = ["Evaluate", "SupernetEvaluator", "ValidationScore", "accuracy", "standard_error"]
+__all__ = [
+    "PROXIES",
+    "RECALIBRATION_IMAGES",
+    "CallableEvaluator",
+    "Evaluate",
+    "Evaluator",
+    "Filter",
+    "Filtered",
+    "Kept",
+    "ProxyEvaluator",
+    "ShortTrainingEvaluator",
+    "SupernetEvaluator",
+    "ValidationScore",
+    "accuracy",
+    "require_proxy",
+    "require_statistics",
+    "standard_error",
+]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
 
-from nas.accuracy.validation import RECALIBRATION_IMAGES, calibration_images
-from nas.arch import Arch, digest
-from nas.data import Dataset, to_input
+from nas.accuracy.evaluator import standard_error
+from nas.accuracy.inputs import RECALIBRATION_IMAGES, calibration_images
+from nas.accuracy.kept import Kept
+from nas.accuracy.scoring import share_correct
+from nas.accuracy.validation import validation_inputs
+from nas.arch import Arch
+from nas.data import Dataset
 from nas.net import Network, Supernet, slice_network
-from nas.training import accuracy, recalibrate
-
-Evaluate = Callable[[Arch], float]  # accuracy in [0, 1]
+from nas.training import recalibrate
 
 
 class SupernetEvaluator:
@@ -20,8 +24,17 @@ class SupernetEvaluator:
     The statistics come from the same training images each time, so a score depends on the network alone.
     """
 
+    name = "supernet"
+    is_accuracy = True
+
     def __init__(
-        self, supernet: Supernet, dataset: Dataset, *, images: int = RECALIBRATION_IMAGES, seed: int = 0
+        self,
+        supernet: Supernet,
+        dataset: Dataset,
+        *,
+        images: int = RECALIBRATION_IMAGES,
+        seed: int = 0,
+        folder: Path | None = None,
     ) -> None:
         """Fix the images.
 
@@ -30,23 +43,43 @@ class SupernetEvaluator:
             dataset: Its training split recalibrates, its validation split scores.
             images: Training images to recalibrate on.
             seed: Of the choice of training images.
+            folder: Where scores are kept for other processes and later runs; None keeps them in memory.
         """
-        self._supernet = supernet
-        self._dataset = dataset
-        device = next(supernet.parameters()).device
-        self._raw = calibration_images(dataset, images=images, seed=seed, device=str(device))
-        self._scores: dict[str, float] = {}
+        device = next(supernet.parameters()).device.type
+        self._supernet, self._dataset, self._choice = supernet, dataset, (images, seed)
+        self._calibration = calibration_images(dataset, images=images, seed=seed, device=device)
+        self._validation = validation_inputs(dataset, device=device)
+        path = folder and folder / f"scores-{self.identity}.json"
+        self._kept = Kept(path, self.identity if folder else "")
+
+    @cached_property
+    def identity(self) -> str:
+        """Of the supernet's weights and of the images."""
+        sha = hashlib.sha256(f"{self._dataset.digest()} {self._choice}".encode())
+        for name, tensor in self._supernet.tensors().items():
+            sha.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+        return sha.hexdigest()[:12]
 
     def __call__(self, arch: Arch) -> float:
         """Accuracy in [0, 1] on the validation split.
 
         Raises:
             InputError: `arch` does not fit in the supernet.
+            StorageError: The score cannot be kept.
         """
-        key = digest(arch)
-        if key not in self._scores:
-            self._scores[key] = accuracy(self.network(arch), self._dataset.val, self._dataset)
-        return self._scores[key]
+        kept = self._kept.find(arch)
+        if kept is None:
+            kept = (share_correct(self.network(arch), self._validation),)
+            self._kept.add(arch, kept)
+        return kept[0]
+
+    def scores(self, archs: Sequence[Arch]) -> list[float]:
+        """Accuracy of several networks; no faster than one by one, whose images are converted once already."""
+        return [self(arch) for arch in archs]
+
+    def standard_error(self, score: float) -> float:
+        """Standard error of a score by the number of validation images."""
+        return standard_error(score, len(self._dataset.val))
 
     @property
     def largest(self) -> Arch:
@@ -55,14 +88,5 @@ class SupernetEvaluator:
 
     def network(self, arch: Arch) -> Network:
         """The stand-alone network that is scored: inherited weights, recalibrated statistics."""
-        images = to_input(self._raw, self._dataset, size_px=arch.size_px)
+        images = self._calibration.whole(arch.size_px)
         return slice_network(self._supernet, arch, recalibrate(self._supernet, arch, images))
-
-
-def standard_error(accuracy: float, images: int) -> float:
-    """Standard error of an accuracy measured on a number of images.
-
-    >>> round(standard_error(0.9, 1000), 4)
-    0.0095
-    """
-    return math.sqrt(accuracy * (1 - accuracy) / images)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
-from nas.data import Dataset, generator_of, to_input
+from nas.accuracy.inputs import RECALIBRATION_IMAGES, Inputs, calibration_images
+from nas.accuracy.scoring import share_correct
+from nas.data import Dataset
 from nas.net import Network
-from nas.training import accuracy, recalibrate
-
-RECALIBRATION_IMAGES = 1000
+from nas.training import recalibrate
 
 
-def calibration_images(dataset: Dataset, *, images: int, seed: int, device: str) -> Tensor:
-    """The training images that batch norm is recalibrated on, raw (n, h, w, c) uint8; `seed` alone chooses them."""
-    chosen = torch.randperm(len(dataset.train), generator=generator_of(seed, 0))[:images]
-    return torch.from_numpy(dataset.train.images[chosen.numpy()]).to(device)
+def validation_inputs(dataset: Dataset, *, device: str) -> Inputs:
+    """The images of the validation split, in the order in memory that scoring wants."""
+    return Inputs(dataset.val, dataset, device=device, channels_last=device != "cpu")
 
 
 class ValidationScore:
@@ -32,11 +28,11 @@ class ValidationScore:
             images: Training images to recalibrate on.
             seed: Of their choice.
         """
-        self._dataset = dataset
-        self._raw = calibration_images(dataset, images=images, seed=seed, device=device)
+        self._calibration = calibration_images(dataset, images=images, seed=seed, device=device)
+        self._validation = validation_inputs(dataset, device=device)
 
     def __call__(self, network: Network) -> float:
         """Recalibrate a network in place; return its accuracy in [0, 1]."""
-        images = to_input(self._raw, self._dataset, size_px=network.arch.size_px)
+        images = self._calibration.whole(network.arch.size_px)
         network.set_stats(recalibrate(network, network.arch, images))
-        return accuracy(network, self._dataset.val, self._dataset)
+        return share_correct(network, self._validation)

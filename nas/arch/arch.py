@@ -123,21 +123,22 @@ class Arch:
             begin=begin,
             norm=layer.kind is Kind.NORM,
             arity=len(inputs),
+            bias=layer.bias or layer.kind is not Kind.LINEAR,
         )
 
     def _bind_window(self, layer: Layer, channels: int, in_px: int) -> Op:
         pool = layer.kind is not Kind.CONV
         if layer.kind is Kind.AVG_POOL and layer.dilation > 1:
             raise InputError(f"layer '{layer.name}': dilation {layer.dilation}; average pools have none")
+        if layer.ceil and layer.kind is not Kind.MAX_POOL:
+            raise InputError(f"layer '{layer.name}': 'ceil' is for max pools, not {layer.kind}; set 'padding'")
         out = channels if layer.depthwise or pool else self._channels(layer.width, layer.name)
         groups = channels if layer.depthwise else layer.groups
         if channels % groups or out % groups:
             raise InputError(f"layer '{layer.name}': {channels} -> {out} channels in {groups} groups")
         same = tuple((size - 1) * layer.dilation // 2 for size in layer.kernel)
         padding = layer.padding or (same[0], same[1])
-        reaches = [(size - 1) * layer.dilation + 1 for size in layer.kernel]
-        spans = [in_px + 2 * pad - reach for pad, reach in zip(padding, reaches, strict=True)]
-        out_px, out_width_px = (span // layer.stride + 1 for span in spans)
+        (out_px, past_end), (out_width_px, _) = (_windows(layer, in_px, axis, padding[axis]) for axis in (0, 1))
         if out_px != out_width_px:
             raise InputError(f"layer '{layer.name}': output of {out_px} x {out_width_px} px; feature maps are square")
         if min(out_px, *layer.kernel) < 1:
@@ -155,6 +156,9 @@ class Arch:
             groups=groups,
             act=layer.act,
             norm=layer.norm and not pool,
+            bias=layer.bias or pool or layer.norm,
+            ceil=past_end,
+            counts_padding=layer.counts_padding or layer.kind is not Kind.AVG_POOL or padding == (0, 0),
         )
 
 
@@ -164,6 +168,14 @@ def _input(name: str, layer: Layer, shapes: Mapping[str, tuple[int, int]]) -> tu
             f"layer '{layer.name}' reads '{name}', which no earlier layer makes{did_you_mean(name, shapes)}"
         )
     return shapes[name]
+
+
+def _windows(layer: Layer, in_px: int, axis: int, pad: int) -> tuple[int, bool]:
+    """Windows along one axis, and whether the last one reaches past the end; it begins inside, as in torch."""
+    span = in_px + 2 * pad - (layer.kernel[axis] - 1) * layer.dilation - 1
+    count = span // layer.stride + 1
+    past_end = layer.ceil and span % layer.stride > 0 and count * layer.stride < in_px + pad
+    return count + past_end, past_end
 
 
 def _rebuild(layers: tuple[Layer, ...], widths: dict[str, int], size_px: int) -> Arch:

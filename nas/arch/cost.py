@@ -29,13 +29,13 @@ def op_params(op: Op) -> int:
     match op.kind:
         case Kind.CONV:
             weights = op.out_channels * (op.in_channels // op.groups) * op.kernel[0] * op.kernel[1]
-            return weights + (2 if op.norm else 1) * op.out_channels
+            return weights + (2 if op.norm else op.bias) * op.out_channels
         case Kind.NORM:
             return 2 * op.out_channels
         case Kind.SE:
             return 2 * op.in_channels * op.squeeze + op.squeeze + op.in_channels
         case Kind.LINEAR:
-            return op.out_channels * (op.in_features + 1)
+            return op.out_channels * (op.in_features + op.bias)
         case (
             Kind.ACT
             | Kind.ADD

@@ -16,7 +16,9 @@ from nas.arch.layer import IMAGE
 from nas.arch.op import Act, Kind, Op
 
 DIGEST_CHARS = 16
-_values = operator.attrgetter(*(field.name for field in dataclasses.fields(Op)))
+_LATER = ("bias", "ceil", "counts_padding")  # told only where not at their default: digests outlive versions
+_DEFAULTS = {field.name: field.default for field in dataclasses.fields(Op)}
+_values = operator.attrgetter(*(name for name in _DEFAULTS if name not in _LATER))
 
 
 def digest(arch: Arch) -> str:
@@ -88,7 +90,8 @@ def _does_nothing(op: Op) -> bool:
 
 
 def _label(op: Op) -> str:
-    return " ".join(map(str, _values(op)))
+    later = (f"{name} {getattr(op, name)}" for name in _LATER if getattr(op, name) != _DEFAULTS[name])
+    return " ".join([*map(str, _values(op)), *later])
 
 
 def _hash(text: str) -> str:

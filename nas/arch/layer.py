@@ -27,7 +27,10 @@ class Layer:
         padding: None means "same": (kernel - 1) * dilation / 2 at each side.
         depthwise: CONV with one filter a channel.
         groups: Groups of a CONV that is not depthwise, or of a SHUFFLE.
-        norm: CONV has a batch norm; otherwise a bias.
+        norm: CONV has a batch norm.
+        bias: CONV without batch norm and LINEAR: whether there is a bias.
+        ceil: MAX_POOL: the last window may reach past the end, so that no pixel is left out.
+        counts_padding: AVG_POOL: the zeros of the padding count.
     """
 
     name: str
@@ -45,3 +48,6 @@ class Layer:
     gate: Act = Act.IDENTITY
     skip: tuple[str, ...] = ()
     norm: bool = True
+    bias: bool = True
+    ceil: bool = False
+    counts_padding: bool = True

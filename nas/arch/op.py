@@ -23,6 +23,9 @@ class Kind(StrEnum):
     LINEAR = "linear"  # flattens its input
 
 
+LEAKY_SLOPE = 0.1  # of the leaky ReLU below zero
+
+
 class Act(StrEnum):
     """Activation functions."""
 
@@ -34,6 +37,8 @@ class Act(StrEnum):
     SIGMOID = "sigmoid"
     SWISH = "swish"
     GELU = "gelu"
+    TANH = "tanh"
+    LEAKY_RELU = "leaky_relu"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +58,9 @@ class Op:
         begin: First channel taken (SLICE).
         norm: CONV carries a batch norm (folded at inference) instead of a bias.
         arity: Number of inputs.
+        bias: CONV without batch norm and LINEAR: whether there is a bias; true wherever that is no question.
+        ceil: MAX_POOL: the last window reaches past the end.
+        counts_padding: AVG_POOL: the zeros of the padding count; true wherever there are none.
     """
 
     kind: Kind
@@ -71,11 +79,21 @@ class Op:
     begin: int = 0
     norm: bool = True
     arity: int = 1
+    bias: bool = True
+    ceil: bool = False
+    counts_padding: bool = True
 
     @property
     def depthwise(self) -> bool:
         """Whether this is a convolution with one filter a channel."""
         return self.kind is Kind.CONV and self.groups == self.in_channels == self.out_channels > 1
+
+    @property
+    def past_end(self) -> tuple[int, int]:
+        """Pixels by which the last window reaches past the padded end, vertical and horizontal (CONV, pools)."""
+        spans = [(self.out_px - 1) * self.stride + (size - 1) * self.dilation + 1 for size in self.kernel]
+        down, right = (max(0, span - self.in_px - 2 * pad) for span, pad in zip(spans, self.padding, strict=True))
+        return down, right
 
     @property
     def in_features(self) -> int:

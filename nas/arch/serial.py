@@ -27,6 +27,9 @@ _SCALARS: Mapping[str, type] = {
     "groups": int,
     "depthwise": bool,
     "norm": bool,
+    "bias": bool,
+    "ceil": bool,
+    "counts_padding": bool,
 }
 
 

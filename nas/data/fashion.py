@@ -6,7 +6,7 @@ from importlib import resources
 
 import numpy as np
 
-from nas.data.dataset import Dataset, Split, dataset_of
+from nas.data.dataset import Dataset, MemorySplit, dataset_of
 
 CLASSES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 
@@ -18,7 +18,7 @@ def load_fashion_mnist() -> Dataset:
         np.load(file, allow_pickle=False) as arrays,
     ):
         train, val, test = (
-            Split(images=arrays[f"x_{part}"][..., None], labels=arrays[f"y_{part}"].astype(np.int64))
+            MemorySplit(images=arrays[f"x_{part}"][..., None], labels=arrays[f"y_{part}"].astype(np.int64))
             for part in ("train", "val", "test")
         )
     return dataset_of(name="fashion_mnist", train=train, val=val, test=test, classes=CLASSES)

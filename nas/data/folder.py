@@ -6,25 +6,21 @@ Either the class folders lie directly under the root and are split 80/10/10, or 
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping
+import os
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
-from nas.data.dataset import Dataset, Split, dataset_of
+from nas.data.collection import Collection, load_collection
+from nas.data.dataset import Dataset
+from nas.data.reading import Loading
+from nas.data.splitting import WHOLE
 from nas.errors import InputError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
-DEEP_MODES = frozenset({"I", "I;16", "I;16B"})  # 16 bits a pixel
-GREY_MODES = frozenset({"1", "L", "LA"}) | DEEP_MODES
-MAX_UNREADABLE = 0.1
 _NAMES = {"val": ("val", "valid", "validation"), "test": ("test",)}
 
 Files = dict[str, list[Path]]  # class name -> its images, sorted
-Pixels = NDArray[np.uint8]
 
 
 def load_folder(root: Path, *, size_px: int, seed: int) -> Dataset:
@@ -41,40 +37,47 @@ def load_folder(root: Path, *, size_px: int, seed: int) -> Dataset:
     Raises:
         InputError: The folder is missing or empty, has fewer than two classes or a class without images, its splits
             name different classes, or more than a tenth of the images cannot be read.
+        StorageError: A decoding process was killed.
+    """
+    return load_collection(folder_collection(root), Loading(size_px=size_px, seed=seed))
+
+
+def folder_collection(root: Path) -> Collection:
+    """List the images under a folder of class folders.
+
+    Raises:
+        InputError: As for `load_folder`, but for what only reading the images shows.
     """
     if not root.is_dir():
         raise InputError(f"data folder {root} does not exist; give the folder of class folders as data.root=...")
-    parts = _parts(root, random.Random(seed))
-    classes = tuple(parts["train"])
-    decoded, broken = _decode_all(parts, size_px)
-    total = sum(len(paths) for files in parts.values() for paths in files.values())
-    if len(broken) > MAX_UNREADABLE * total:
-        raise InputError(f"{len(broken)} of {total} images under {root} cannot be read, the first is {broken[0]}")
-    grey = all((image[..., :1] == image).all() for image in decoded.values())
-    splits = {part: _split(files, decoded, grey=grey, where=f"{root} ({part})") for part, files in parts.items()}
-    notes = (
-        (f"{len(broken)} of {total} images could not be read and were left out, e.g. {broken[0]}",) if broken else ()
+    parts = _parts(root)
+    classes = tuple(next(iter(parts.values())))
+    paths = [path for files in parts.values() for members in files.values() for path in members]
+    labels = [label for files in parts.values() for label, members in enumerate(files.values()) for _ in members]
+    sizes = [sum(len(members) for members in files.values()) for files in parts.values()]
+    places = np.split(np.arange(len(paths)), np.cumsum(sizes)[:-1])
+    return Collection(
+        name=root.resolve().name,
+        where=str(root),
+        images=paths,
+        names=[path.relative_to(root).as_posix() for path in paths],
+        labels=np.array(labels, dtype=np.int64),
+        classes=classes,
+        found=dict(zip(parts, places, strict=True)),
     )
-    return dataset_of(name=root.resolve().name, classes=classes, notes=notes, **splits)
 
 
-def _parts(root: Path, rng: random.Random) -> dict[str, Files]:
-    """Split name -> files by class."""
+def _parts(root: Path) -> dict[str, Files]:
+    """Part -> files by class."""
     if not (root / "train").is_dir():
-        train, val = _take(_classes(root), 0.2, rng)
-        val, test = _take(val, 0.5, rng)
-        return {"train": train, "val": val, "test": test}
+        return {WHOLE: _classes(root)}
     found = {"train": _classes(root / "train")}
     for part, names in _NAMES.items():
         folder = next((root / name for name in names if (root / name).is_dir()), None)
         if folder:
             found[part] = _classes(folder)
             _check_same_classes(found["train"], found[part], folder)
-    if "val" not in found:
-        found["train"], found["val"] = _take(found["train"], 0.1, rng)
-    if "test" not in found:
-        found["val"], found["test"] = _take(found["val"], 0.5, rng)
-    return {part: found[part] for part in ("train", "val", "test")}
+    return found
 
 
 def _classes(folder: Path) -> Files:
@@ -92,56 +95,12 @@ def _classes(folder: Path) -> Files:
 
 
 def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    """Image files in a folder and below, sorted."""
+    found = (Path(where) / name for where, _, names in os.walk(folder) for name in names)
+    return sorted(path for path in found if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
 def _check_same_classes(train: Files, other: Files, folder: Path) -> None:
     differing = sorted(set(train) ^ set(other))
     if differing:
         raise InputError(f"{folder} and the training folder name different classes: {', '.join(differing[:5])}")
-
-
-def _take(files: Files, share: float, rng: random.Random) -> tuple[Files, Files]:
-    """Move a share of each class, at least one image, to a second split."""
-    kept, taken = {}, {}
-    for name, paths in files.items():
-        if len(paths) < 2:
-            raise InputError(f"class '{name}' has too few images ({paths[0]}) to split; at least 10 a class are needed")
-        shuffled = rng.sample(paths, len(paths))
-        count = max(1, round(share * len(paths)))
-        taken[name], kept[name] = sorted(shuffled[:count]), sorted(shuffled[count:])
-    return kept, taken
-
-
-def _decode_all(parts: Mapping[str, Files], size_px: int) -> tuple[dict[Path, Pixels], list[Path]]:
-    decoded, broken = {}, []
-    for files in parts.values():
-        for path in (path for paths in files.values() for path in paths):
-            try:
-                decoded[path] = _decode(path, size_px)
-            except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError):
-                broken.append(path)
-    return decoded, broken
-
-
-def _decode(path: Path, size_px: int) -> Pixels:
-    with Image.open(path) as image:
-        mode = "L" if image.mode in GREY_MODES else "RGB"
-        eight_bits = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)) if image.mode in DEEP_MODES else image
-        small = eight_bits.convert(mode).resize((size_px, size_px), Image.Resampling.BICUBIC, reducing_gap=3.0)
-    pixels = np.asarray(small, dtype=np.uint8)
-    return np.stack([pixels] * 3, axis=-1) if mode == "L" else pixels
-
-
-def _split(files: Files, decoded: Mapping[Path, Pixels], *, grey: bool, where: str) -> Split:
-    images, labels = [], []
-    for label, (name, paths) in enumerate(files.items()):
-        readable = [decoded[path] for path in paths if path in decoded]
-        if not readable:
-            raise InputError(
-                f"class '{name}' of {where} has no readable image, e.g. {paths[0]}; add images or remove it"
-            )
-        images += readable
-        labels += [label] * len(readable)
-    stacked = np.stack(images)
-    return Split(images=stacked[..., :1] if grey else stacked, labels=np.array(labels, dtype=np.int64))

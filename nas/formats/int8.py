@@ -2,8 +2,8 @@
 
 Each operation reads its inputs through DequantizeLinear and is followed by QuantizeLinear; ONNX Runtime merges the
 three into one integer kernel, and runs the operation in float between them where it has none (HardSwish, HardSigmoid,
-Gelu). Activations are uint8 with a scale and a zero point a tensor, weights int8 with a scale an output channel, biases
-int32. A ReLU behind an operation is no node: the zero point 0 of its range does its work.
+Gelu, Tanh). Activations are uint8 with a scale and a zero point a tensor, weights int8 with a scale an output channel,
+biases int32. A ReLU behind an operation is no node: the zero point 0 of its range does its work.
 
 Weights keep to 7 bits: x86 CPUs without VNNI add pairs of products in 16 bits, which 8 would saturate.
 
@@ -32,7 +32,7 @@ BIAS_MAX = 2**30
 LEAST_SCALE = 1e-12  # of a tensor that is always 0
 _WEIGHTED = ("Conv", "Gemm")
 _CLAMPS = ("Relu", "Clip")
-_IN_FLOAT = ("HardSwish", "HardSigmoid", "Gelu")
+_IN_FLOAT = ("BatchNormalization", "HardSwish", "HardSigmoid", "Gelu", "Tanh")
 _KEEP_RANGE = ("MaxPool", "Slice", "Reshape", "Transpose", "Flatten", "Identity")
 _TYPICAL = {"Clip": (0.0, 6.0), "Relu": (0.0, 4.0), "Sigmoid": (0.0, 1.0), "HardSigmoid": (0.0, 1.0)}
 

@@ -8,6 +8,7 @@ HardSwish as one node, both of which stay in its blocked layout.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from typing import Any, assert_never
 
@@ -16,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from nas.arch import IMAGE, Act, Arch, Kind, Layer, Op
+from nas.arch import IMAGE, LEAKY_SLOPE, Act, Arch, Kind, Layer, Op
 from nas.errors import InputError
 from nas.formats.weights import Weights, random_weights, weight_shapes
 
@@ -126,9 +127,9 @@ class _Graph:
             case Kind.AVG_POOL:
                 window = _window(op)
                 del window["dilations"]
-                self._node("AveragePool", sources, plain, name, **window, count_include_pad=1)
+                self._node("AveragePool", sources, plain, name, **window, count_include_pad=int(op.counts_padding))
             case Kind.GLOBAL_POOL:
-                self._node("GlobalAveragePool", sources, plain, name)
+                self._global_pool(name, sources, plain)
             case Kind.LINEAR:
                 self._node("Flatten", sources, f"{name}/flat", f"{name}/flatten", axis=1)
                 self._node("Gemm", [f"{name}/flat", *self._parameters(name)], plain, name, transB=1)
@@ -174,6 +175,10 @@ class _Graph:
                 self._node("Mul", [source, f"{name}/sigmoid"], output, name)
             case Act.GELU:
                 self._node("Gelu", [source], output, name)
+            case Act.TANH:
+                self._node("Tanh", [source], output, name)
+            case Act.LEAKY_RELU:
+                self._node("LeakyRelu", [source], output, name, alpha=LEAKY_SLOPE)
             case _:
                 assert_never(act)
 
@@ -191,11 +196,14 @@ class _Graph:
         self._node("Conv", [source, weight, bias], output, output)
 
     def _norm(self, op: Op, name: str, source: str, output: str) -> None:
-        shape = (1, op.out_channels) if name in self._flat else (1, op.out_channels, 1, 1)
-        scale = self._constant(f"{name}.scale", self._weights[f"{name}.scale"].reshape(shape))
-        shift = self._constant(f"{name}.shift", self._weights[f"{name}.shift"].reshape(shape))
-        self._node("Mul", [source, scale], f"{name}/scaled", f"{name}/scaled")
-        self._node("Add", [f"{name}/scaled", shift], output, name)
+        scale, shift = (self._constant(key, self._weights[key]) for key in (f"{name}.scale", f"{name}.shift"))
+        if name in self._flat:
+            self._node("Mul", [source, scale], f"{name}/scaled", f"{name}/scaled")
+            self._node("Add", [f"{name}/scaled", shift], output, name)
+        else:  # one node that stays in the runtime's blocked layout, as Mul and Add do not
+            mean = self._constant(f"{name}/mean", np.zeros(op.out_channels, dtype=np.float32))
+            var = self._constant(f"{name}/var", np.ones(op.out_channels, dtype=np.float32))
+            self._node("BatchNormalization", [source, scale, shift, mean, var], output, name, epsilon=1e-12)
 
     def _sum(self, name: str, sources: list[str], output: str) -> None:
         if len(sources) == 1:
@@ -205,6 +213,14 @@ class _Graph:
             partial = output if i == len(sources) else f"{name}/sum{i}"
             self._node("Add", [total, source], partial, name if i == len(sources) else partial)
             total = partial
+
+    def _global_pool(self, name: str, sources: list[str], output: str) -> None:
+        if name != self._last:
+            self._node("GlobalAveragePool", sources, output, name)
+            return
+        self._node("GlobalAveragePool", sources, f"{name}/mean", name)
+        self._node("Flatten", [f"{name}/mean"], output, f"{name}/flatten", axis=1)
+        self._flat.add(name)
 
     def _shuffle(self, op: Op, name: str, source: str, output: str) -> None:
         px, groups, each = op.in_px, op.groups, op.in_channels // op.groups
@@ -219,7 +235,7 @@ def _window(op: Op) -> dict[str, Any]:
     return {
         "kernel_shape": list(op.kernel),
         "strides": [op.stride, op.stride],
-        "pads": [*op.padding, *op.padding],
+        "pads": [*op.padding, *map(operator.add, op.padding, op.past_end)],
         "dilations": [op.dilation, op.dilation],
     }
 

@@ -2,7 +2,7 @@
 
 Keys and shapes, float32:
 
-    CONV    `<layer>.weight` (out, in / groups, kernel, kernel), `<layer>.bias` (out,)
+    CONV    `<layer>.weight` (out, in / groups, kernel, kernel), `<layer>.bias` (out,), zero where it has none
     LINEAR  `<layer>.weight` (out, in_features), `<layer>.bias` (out,)
     NORM    `<layer>.scale` (channels,), `<layer>.shift` (channels,)
     SE      `<layer>.down.weight` (squeeze, channels), `<layer>.down.bias`, `<layer>.up.weight` (channels, squeeze),

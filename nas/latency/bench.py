@@ -10,6 +10,7 @@ import numpy as np
 
 from nas.arch import Arch
 from nas.latency.anchors import spread
+from nas.latency.context import in_context
 from nas.latency.fit import Observation
 from nas.latency.kernels import Kernel
 from nas.latency.noise import Noise, judge
@@ -36,6 +37,8 @@ class MeasurePlan:
         rounds: Timed runs a network.
         profile_runs: Profiled runs a network.
         seconds: Time the measuring should take; fewer networks are measured where they are slow, but every kernel is.
+        cover: Whether the networks are chosen so that every kernel is seen; false: they are the first
+            ones drawn, of any kind, and kernels are keyed in their context (`nas.latency.context`).
     """
 
     networks: int = 200
@@ -44,6 +47,7 @@ class MeasurePlan:
     rounds: int = 40
     profile_runs: int = 20
     seconds: float = 60.0
+    cover: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,7 +120,8 @@ class Bench:
 
     def kernels(self, arch: Arch) -> tuple[Kernel, ...]:
         """What the target's runtime executes for a network."""
-        return tuple(make_runtime(self.target).kernels(arch))
+        kernels = make_runtime(self.target).kernels
+        return tuple((kernels if self.plan.cover else in_context(kernels))(arch))
 
     def keys(self, arch: Arch) -> list[str]:
         """The keys of that."""

@@ -6,9 +6,15 @@ sum behind it in one node; squeeze-excite runs as a fixed little group of nodes 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from nas.arch import Act, Arch, Kind, Layer, Op
+from nas.arch import Act, Arch, Kind, Op
+from nas.latency.layout import USUAL_BLOCK, Change, Form, layouts
+
+# Behind a layer's name: the rearrangement of what it makes.
+TO_FORM: Mapping[Form, str] = MappingProxyType({Form.PLAIN: "to_plain", Form.BLOCKED: "to_blocked"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,43 +32,63 @@ class Kernel:
     op: Op
 
 
-def fused_kernels(arch: Arch) -> tuple[Kernel, ...]:
-    """The kernels that ONNX Runtime's CPU provider executes for a network, in order."""
+def fused_kernels(arch: Arch, *, block: int = USUAL_BLOCK) -> tuple[Kernel, ...]:
+    """The kernels that ONNX Runtime's CPU provider executes for a network, in order.
+
+    Args:
+        arch: The network.
+        block: Channels in a block of its blocked layout, which decides where tensors are rearranged.
+    """
     ops = arch.ops()
-    sums = _fused_sums(arch)
+    found = layouts(arch, ops, block=block)
     by_name = dict(zip((layer.name for layer in arch.layers), ops, strict=True))
-    fused = set(sums.values())
-    return tuple(
-        Kernel(
-            key=kernel_key(op, total=by_name.get(sums.get(layer.name, ""))),
-            layers=(layer.name, sums[layer.name]) if layer.name in sums else (layer.name,),
-            op=op,
-        )
-        for layer, op in zip(arch.layers, ops, strict=True)
-        if layer.name not in fused
-    )
+    fused, splits = set(found.sums.values()), _splits(arch)
+    changes: dict[str, list[Kernel]] = {}
+    for change in found.changes:
+        changes.setdefault(change.reader, []).append(_rearrangement(change, by_name[change.tensor]))
+    kernels: list[Kernel] = []
+    for layer, op in by_name.items():
+        kernels += changes.get(layer, ())
+        if layer in splits:
+            kernels += [_split(splits[layer], op)] if splits[layer][0] == layer else []
+        elif layer not in fused:
+            total = found.sums.get(layer)
+            key = kernel_key(op, total=by_name[total] if total else None, plain=_runs_plain(op, found.forms[layer]))
+            kernels.append(Kernel(key=key, layers=(layer, total) if total else (layer,), op=op))
+    return tuple(kernels)
 
 
-def _fused_sums(arch: Arch) -> dict[str, str]:
-    """Convolution -> the residual sum computed with it: the last input of an ADD, when only the ADD reads it."""
-    readers: dict[str, int] = {}
+def _rearrangement(change: Change, op: Op) -> Kernel:
+    key = f"to_{change.form.value} {op.out_channels} {op.out_px}px"
+    return Kernel(key=key, layers=(f"{change.tensor}/{TO_FORM[change.form]}",), op=op)
+
+
+def _splits(arch: Arch) -> dict[str, tuple[str, ...]]:
+    """Slice -> all slices of its source, where these are several: they run as one split."""
+    slices: dict[str, list[str]] = {}
     for layer in arch.layers:
-        for source in layer.inputs:
-            readers[source] = readers.get(source, 0) + 1
-    by_name = {layer.name: layer for layer in arch.layers}
-    return {
-        layer.inputs[-1]: layer.name
-        for layer in arch.layers
-        if layer.kind is Kind.ADD and len(layer.inputs) == 2 and _can_absorb(by_name.get(layer.inputs[-1]), readers)
-    }
+        if layer.kind is Kind.SLICE:
+            slices.setdefault(layer.inputs[0], []).append(layer.name)
+    return {name: tuple(names) for names in slices.values() if len(names) > 1 for name in names}
 
 
-def _can_absorb(layer: Layer | None, readers: dict[str, int]) -> bool:
-    return layer is not None and layer.kind is Kind.CONV and layer.act is Act.IDENTITY and readers[layer.name] == 1
+def _split(names: tuple[str, ...], op: Op) -> Kernel:
+    return Kernel(key=f"slice {op.in_channels} {op.in_px}px x{len(names)}", layers=names, op=op)
 
 
-def kernel_key(op: Op, *, total: Op | None = None) -> str:
+def _runs_plain(op: Op, form: Form) -> bool:
+    """Whether an op that has a fast form runs in the slow one."""
+    fast = (Kind.CONV, Kind.MAX_POOL, Kind.AVG_POOL, Kind.ADD, Kind.CONCAT, Kind.NORM, Kind.ACT)
+    return form is Form.PLAIN and op.kind in fast
+
+
+def kernel_key(op: Op, *, total: Op | None = None, plain: bool = False) -> str:
     """Readable key of an op and, where there is one, the residual sum computed with it: all that the cost depends on.
+
+    Args:
+        op: The op.
+        total: The sum.
+        plain: Whether it runs outside of the blocked layout.
 
     >>> from nas.arch import Op
     >>> kernel_key(Op(kind=Kind.CONV, in_channels=24, out_channels=72, in_px=14, out_px=14, act=Act.RELU))
@@ -75,12 +101,14 @@ def kernel_key(op: Op, *, total: Op | None = None) -> str:
         words.append(f"k{op.kernel[0]}" if op.kernel[0] == op.kernel[1] else f"k{op.kernel[0]}x{op.kernel[1]}")
         same = tuple((size - 1) * op.dilation // 2 for size in op.kernel)
         words += [f"p{op.padding[0]}x{op.padding[1]}"] if op.padding != same else []
+        words += ["e{}x{}".format(*op.past_end)] if op.ceil else []
     words += [f"s{op.stride}"] if op.stride > 1 else []
     words += [f"d{op.dilation}"] if op.dilation > 1 else []
     words += [f"g{op.groups}"] if op.groups > 1 and not op.depthwise else []
     words += [f"x{op.arity}"] if op.arity > 1 else []
     words += [f"sq{op.squeeze}", str(op.gate)] if op.squeeze else []
     words += [f"from{op.begin}"] if op.begin else []
+    words += ["plain"] if plain else []
     words += [str(op.act)] if op.act is not Act.IDENTITY else []
     words += ["+sum"] if total else []
     words += [str(total.act)] if total and total.act is not Act.IDENTITY else []

@@ -18,10 +18,12 @@ from nas.arch import Arch, cost, digest
 from nas.errors import DeviceError
 from nas.latency.anchors import anchors_of, distinct, spread
 from nas.latency.bench import Bench, Findings, MeasurePlan
+from nas.latency.context import in_context
 from nas.latency.design import cells_of, cover, suspects
 from nas.latency.fit import NO_OVERHEAD, fit_rows
 from nas.latency.grain import find_grain
-from nas.latency.model import LatencyModel
+from nas.latency.model import MOST_SD, LatencyModel
+from nas.latency.probes import Vocabulary
 from nas.latency.proof import prove
 from nas.latency.runtimes import make_runtime
 from nas.latency.table import Calibration, Grain, LatencyTable
@@ -44,13 +46,19 @@ def space_key(space: SearchSpace) -> str:
 
 
 def model_of(table: LatencyTable, space: SearchSpace | None = None) -> LatencyModel:
-    """The table's model; for a space without a calibration of its own the table's median one."""
+    """The table's model; for a space without a calibration of its own the table's median one.
+
+    Of the vocabulary: the model of any network, in which a kernel has a price however far it is from those measured.
+    """
     calibration = table.calibrations.get(space_key(space)) if space else None
     scales = [calibration] if calibration else list(table.calibrations.values())
+    kernels = make_runtime(table.target).kernels
+    any_network = isinstance(space, Vocabulary)
     return LatencyModel(
         table=table,
         scale=float(np.median([item.scale for item in scales])) if scales else 1.0,
-        kernels=make_runtime(table.target).kernels,
+        kernels=in_context(kernels) if any_network else kernels,
+        most_sd=math.inf if any_network else MOST_SD,
     )
 
 
@@ -84,7 +92,9 @@ def measure_space(
     grain = known.grain if known and known.grain else None
     grain = grain or find_grain(target, seed=seed, progress=progress, folder=bench.part("grain"))
     done = set(known.rows) | set(known.refused) if known else set()
-    archs = [pool[i] for i in cover(cells_of([bench.keys(arch) for arch in pool], done), count=bench.affordable(pool))]
+    count = bench.affordable(pool)
+    shown = cells_of([bench.keys(arch) for arch in pool], done) if plan.cover else []
+    archs = [pool[i] for i in cover(shown, count=count)] if plan.cover else pool[:count]
     checks = [*anchors, *heldout]
     findings = bench.measure("rows", archs, checks)
     base = replace(known, grain=grain, noise=findings.noise) if known else _blank(bench, grain, findings)
@@ -166,7 +176,8 @@ def _again(table: LatencyTable, findings: Findings, pool: Sequence[Arch], bench:
     """Networks to measure as well: where two views of a row disagree, and to tell what it is that a runtime refuses."""
     seen = {key for keys in findings.keys for key in keys}
     refused = seen & set(table.refused)
-    doubtful = {key for key in seen & set(table.rows) if abs(table.rows[key].disagreement) > DISAGREEMENT}
+    moved = {key for key in seen & set(table.rows) if abs(table.rows[key].disagreement) > DISAGREEMENT}
+    doubtful = moved if bench.plan.cover else set()  # random networks show few kernels twice
     if not (refused or doubtful):
         return []
     fresh = _without(pool, findings.archs)

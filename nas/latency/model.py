@@ -42,6 +42,7 @@ class _Interpolation:
     """
 
     table: LatencyTable
+    most_sd: float = MOST_SD
     units: dict[str, int | None] = field(default_factory=dict)
     _similar: Similar | None = None
 
@@ -52,8 +53,9 @@ class _Interpolation:
             return
         if self._similar is None:
             self._similar = _similar(self.table)
-        for key, us, sd in zip(new, self._similar.us(new), self._similar.sd(new), strict=True):
-            self.units[key] = round(us * UNITS_PER_US) if sd <= MOST_SD and math.isfinite(us) else None
+        prices_us = self._similar.us(new, kin=math.isinf(self.most_sd))
+        for key, us, sd in zip(new, prices_us, self._similar.sd(new), strict=True):
+            self.units[key] = round(us * UNITS_PER_US) if sd <= self.most_sd and math.isfinite(us) else None
 
 
 def _similar(table: LatencyTable) -> Similar:
@@ -74,15 +76,18 @@ class LatencyModel:
         table: The rows.
         scale: The calibration: measured over summed.
         kernels: The runtime's reading of a network.
+        most_sd: Doubt beyond which a kernel has no price, standard deviation of its logarithm; infinite: any kernel
+            whose computation was measured has one, however far its widths are from those that were.
     """
 
     table: LatencyTable
     scale: float
     kernels: Callable[[Arch], Sequence[Kernel]]
+    most_sd: float = MOST_SD
     _unseen: _Interpolation = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_unseen", _Interpolation(self.table))
+        object.__setattr__(self, "_unseen", _Interpolation(self.table, self.most_sd))
 
     def missing(self, archs: Sequence[Arch]) -> list[str]:
         """Keys of kernels that have no row and are like none that has."""
@@ -112,6 +117,14 @@ class LatencyModel:
         kernels = self.kernels(arch)
         return [(kernel.layers[0], units) for kernel, units in zip(kernels, self._units(kernels), strict=True)]
 
+    def keys_ms(self, keys: Sequence[str]) -> list[float]:
+        """Latency of kernels by their keys, milliseconds.
+
+        Raises:
+            LacksRowsError: As for `arch_ms`.
+        """
+        return [self.scale * units / UNITS_PER_MS for units in self._keys_units(keys)]
+
     def breakdown(self, arch: Arch) -> tuple[Share, ...]:
         """Latency by kernel, in order, infinite where the runtime refuses it.
 
@@ -128,8 +141,11 @@ class LatencyModel:
 
     def _units(self, kernels: Sequence[Kernel]) -> list[float]:
         """Whole units of each kernel, infinite where the runtime refuses it."""
+        return self._keys_units([kernel.key for kernel in kernels])
+
+    def _keys_units(self, keys: Sequence[str]) -> list[float]:
         rows, refused = self.table.rows, self.table.refused
-        unseen = self.table.missing(kernel.key for kernel in kernels)
+        unseen = self.table.missing(keys)
         self._unseen.learn(unseen)
         missing = [key for key in unseen if self._unseen.units[key] is None]
         if missing:
@@ -140,9 +156,9 @@ class LatencyModel:
             )
         return [
             math.inf
-            if kernel.key in refused
-            else round(rows[kernel.key].us * UNITS_PER_US)
-            if kernel.key in rows
-            else self._unseen.units[kernel.key] or 0
-            for kernel in kernels
+            if key in refused
+            else round(rows[key].us * UNITS_PER_US)
+            if key in rows
+            else self._unseen.units[key] or 0
+            for key in keys
         ]

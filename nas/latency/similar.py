@@ -13,7 +13,8 @@ fast layout. Measured: 1.6 % error on 50 networks of random widths from 100 othe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,9 @@ PX_REACH = 0.7
 PADDED_REACH = 0.5  # a multiple of the grain is 1 away from a count that is none, and 2 from one below the grain
 LEAST_US = 0.05  # of a kernel, so that logarithms exist
 
+FEW = 4  # channels of an image: a convolution reads them as they are
+_NUMBERED = re.compile(r"(g|sq|from|of)\d+|(p|e)\d+x\d+")  # words that are no finish, beside the shape
+
 Floats = NDArray[np.float64]
 
 
@@ -41,17 +45,26 @@ class Signature:
         finish: Activations, and the residual sum computed with it.
         px: Height and width of its input.
         channels: In and out; of squeeze-excite: outer and inner.
+        parts: Groups of a convolution that is not depthwise; of a linear layer, MiB of traffic in its network.
     """
 
     group: str
     finish: str
     px: int
     channels: tuple[int, int]
+    parts: int = 1
 
     @property
     def kind(self) -> str:
         """The first word of the key."""
         return self.group.split()[0]
+
+    @property
+    def window(self) -> int:
+        """Pixels of the kernel."""
+        word = next((word[1:] for word in self.group.split()[1:] if word[0] == "k" and word[1:2].isdigit()), "1")
+        sides = [int(side) for side in word.split("x")]
+        return sides[0] * sides[-1]
 
     def number(self, letter: str) -> int:
         """The number after a letter of the group, 1 where there is none: `k5`, `s2`."""
@@ -63,21 +76,23 @@ def signature(key: str) -> Signature:
     """Read a kernel's key.
 
     >>> signature("conv 24>72 14px k3 s2 relu")
-    Signature(group='conv k3 s2', finish='relu', px=14, channels=(24, 72))
+    Signature(group='conv k3 s2', finish='relu', px=14, channels=(24, 72), parts=1)
     >>> signature("se 72 14px sq24 hsigmoid")
-    Signature(group='se', finish='hsigmoid', px=14, channels=(72, 24))
+    Signature(group='se', finish='hsigmoid', px=14, channels=(72, 24), parts=1)
+    >>> signature("conv 60>240 14px k1 g3 plain relu")
+    Signature(group='conv k1 plain grouped', finish='relu', px=14, channels=(60, 240), parts=3)
     """
     kind, channels, size, *words = key.split()
     first, _, second = channels.partition(">")
-    squeeze = next((word[2:] for word in words if word.startswith("sq")), "")
-    shape = [word for word in words if any(char.isdigit() for char in word) and not _is_act(word)]
-    group = [kind, *(word for word in shape if not word.startswith("sq"))]
-    finish = [word for word in words if word not in shape]
-    return Signature(" ".join(group), " ".join(finish), int(size[:-2]), (int(first), int(squeeze or second or first)))
-
-
-def _is_act(word: str) -> bool:
-    return word == "relu6"
+    numbers = {word[: len(word.rstrip("0123456789"))]: word for word in words if word[-1].isdigit()}
+    squeeze, groups, around = (int(numbers[name][len(name) :]) if name in numbers else 0 for name in ("sq", "g", "of"))
+    shape = [word for word in words if word[0] in "ksd" and word[1:2].isdigit()] + ["plain"] * ("plain" in words)
+    few = ["few"] if kind == "conv" and int(first) <= FEW else []
+    group = " ".join([kind, *shape, *(["grouped"] if groups else []), *few])
+    finish = " ".join(word for word in words if word not in shape and not _NUMBERED.fullmatch(word))
+    return Signature(
+        group, finish, int(size[:-2]), (int(first), int(squeeze or second or first)), groups or around or 1
+    )
 
 
 class Similar:
@@ -92,101 +107,157 @@ class Similar:
 
     def __init__(self, keys: Sequence[str], us: Floats, sights: Floats, *, grain: int) -> None:
         self._grain = grain
-        self._signatures = [signature(key) for key in keys]
         us = np.maximum(us, LEAST_US)
-        self._trends = self._fit_trends(us)
-        residual = np.log(us / self._trend(self._signatures))
-        covariance = self._likeness(self._signatures, self._signatures)
-        covariance[np.diag_indices(len(keys))] += SIGHT_SD**2 / sights
-        self._factor = cho_factor(covariance, lower=True, overwrite_a=True, check_finite=False)
-        self._weights = cho_solve(self._factor, residual, check_finite=False)
+        signatures = [signature(key) for key in keys]
+        self._groups = {
+            group: _Group([signatures[i] for i in own], us[own], sights[own], grain)
+            for group, own in _by_group(signatures)
+        }
 
-    def us(self, keys: Sequence[str]) -> Floats:
-        """Posterior median of kernels, microseconds, (m,); NaN for those of a group of which none was measured."""
+    def us(self, keys: Sequence[str], *, kin: bool = False) -> Floats:
+        """Posterior median of kernels, microseconds, (m,); NaN for those of a group of which none was measured.
+
+        Args:
+            keys: Of the kernels.
+            kin: Price these by the work of the group that is most like theirs, where one is of their kind.
+        """
         asked = [signature(key) for key in keys]
-        prices: Floats = self._trend(asked) * np.exp(self._likeness(asked, self._signatures) @ self._weights)
+        prices = np.full(len(asked), np.nan)
+        for group, own in _by_group(asked):
+            found = group if group in self._groups or not kin else self._kin(group)
+            if found in self._groups:
+                prices[own] = self._groups[found].us([asked[i] for i in own])
         return prices
+
+    def _kin(self, group: str) -> str:
+        """The group of the same kind that shares the most words; empty where there is none."""
+        kind, *words = group.split()
+        alike = [name for name in self._groups if name.split()[0] == kind]
+        return max(alike, key=lambda name: (len(set(words) & set(name.split())), -len(name)), default="")
 
     def sd(self, keys: Sequence[str]) -> Floats:
         """Posterior standard deviation of the logarithm, (m,)."""
         asked = [signature(key) for key in keys]
-        white = solve_triangular(self._factor[0], self._likeness(self._signatures, asked), lower=True)
-        variance: Floats = TWIN_SD**2 + GROUP_SD**2 - np.einsum("nm,nm->m", white, white)
-        return np.sqrt(np.maximum(variance, 0.0))
+        variances = np.full(len(asked), TWIN_SD**2 + GROUP_SD**2)
+        for group, own in _by_group(asked):
+            if group in self._groups:
+                variances[own] -= self._groups[group].told([asked[i] for i in own])
+        sds: Floats = np.sqrt(np.maximum(variances, 0.0))
+        return sds
 
     def likeness(self, keys: Sequence[str]) -> Floats:
         """Prior covariance of g over its variance: 1 for equal kernels, 0 for strangers; (m, m)."""
         asked = [signature(key) for key in keys]
-        likeness: Floats = self._likeness(asked, asked) / (TWIN_SD**2 + GROUP_SD**2)
+        likeness = np.zeros((len(asked), len(asked)))
+        for _, own in _by_group(asked):
+            members = [asked[i] for i in own]
+            likeness[np.ix_(own, own)] = _likeness(members, members, self._grain) / (TWIN_SD**2 + GROUP_SD**2)
         return likeness
 
-    def _fit_trends(self, us: Floats) -> dict[str, Floats]:
-        groups = np.array([item.group for item in self._signatures])
-        works = self._works(self._signatures)
-        trends = {}
-        for group in dict.fromkeys(groups.tolist()):
-            own = groups == group
-            relative = works[own] / us[own, None]
-            size = np.maximum(relative.max(axis=0), 1e-300)
-            trends[group] = nnls(relative / size, np.ones(int(own.sum())))[0] / size
-        return trends
+
+class _Group:
+    """The kernels of one group: f and g of kernels that are the same computation."""
+
+    def __init__(self, members: Sequence[Signature], us: Floats, sights: Floats, grain: int) -> None:
+        self._grain, self._members = grain, members
+        relative = self._works(members) / us[:, None]
+        size = np.maximum(relative.max(axis=0), 1e-300)
+        self._slopes = nnls(relative / size, np.ones(len(members)))[0] / size
+        covariance = _likeness(members, members, grain)
+        covariance[np.diag_indices(len(members))] += SIGHT_SD**2 / sights
+        self._factor = cho_factor(covariance, lower=True, overwrite_a=True, check_finite=False)
+        self._weights = cho_solve(self._factor, np.log(us / self._trend(members)), check_finite=False)
+
+    def us(self, asked: Sequence[Signature]) -> Floats:
+        """Posterior median, microseconds, (m,)."""
+        prices: Floats = self._trend(asked) * np.exp(_likeness(asked, self._members, self._grain) @ self._weights)
+        return prices
+
+    def told(self, asked: Sequence[Signature]) -> Floats:
+        """Prior variance less posterior variance of the logarithm, (m,)."""
+        alike = _likeness(self._members, asked, self._grain)
+        white = solve_triangular(self._factor[0], alike, lower=True)
+        told: Floats = np.einsum("nm,nm->m", white, white)
+        return told
 
     def _trend(self, asked: Sequence[Signature]) -> Floats:
-        """f, (m,); NaN for unknown groups."""
-        unknown = np.full(len(_WORK), np.nan)
-        slopes = np.array([self._trends.get(item.group, unknown) for item in asked]).reshape(-1, len(_WORK))
-        trend: Floats = np.maximum(np.einsum("mk,mk->m", slopes, self._works(asked)), LEAST_US)
+        """f, (m,)."""
+        trend: Floats = np.maximum(self._works(asked) @ self._slopes, LEAST_US)
         return trend
 
     def _works(self, asked: Sequence[Signature]) -> Floats:
         """The terms of f, (m, terms)."""
         return np.array([_work(item, self._grain) for item in asked], dtype=float).reshape(-1, len(_WORK))
 
-    def _likeness(self, left: Sequence[Signature], right: Sequence[Signature]) -> Floats:
-        """Prior covariance of g, (n, m)."""
-        names = {name: i for i, name in enumerate({item.group for item in (*left, *right)})}
-        ends = {name: i for i, name in enumerate({item.finish for item in (*left, *right)})}
-        groups, finishes, px, places = zip(
-            *(self._coordinates(side, names, ends) for side in (left, right)), strict=True
-        )
-        apart = ((places[0][:, None] - places[1][None]) ** 2).sum(axis=-1)
-        apart_px = (px[0][:, None] - px[1][None]) ** 2
-        twins = (finishes[0][:, None] == finishes[1][None]) & (apart_px == 0)
-        likeness = GROUP_SD**2 * np.exp(-0.5 * (apart + apart_px)) + TWIN_SD**2 * np.where(
-            twins, np.exp(-0.5 * apart), 0
-        )
-        return np.where(groups[0][:, None] == groups[1][None], likeness, 0.0)
 
-    def _coordinates(
-        self, side: Sequence[Signature], names: dict[str, int], ends: dict[str, int]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats, Floats]:
-        channels = np.array([item.channels for item in side], dtype=float).reshape(-1, 2)
-        grains = np.ceil(channels / self._grain)
-        padded = (channels % self._grain != 0).astype(float) + (channels < self._grain)
-        return (
-            np.array([names[item.group] for item in side]),
-            np.array([ends[item.finish] for item in side]),
-            np.log([float(item.px) for item in side]) / PX_REACH,
-            np.concatenate([np.log(grains) / WIDTH_REACH, padded / PADDED_REACH], axis=1),
-        )
+def _by_group(signatures: Sequence[Signature]) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    """Groups and the places of their members."""
+    places: dict[str, list[int]] = {}
+    for i, item in enumerate(signatures):
+        places.setdefault(item.group, []).append(i)
+    return ((group, np.array(own, dtype=np.intp)) for group, own in places.items())
 
 
-_WORK = ("call", "input", "output", "macs", "weights")
+def _likeness(left: Sequence[Signature], right: Sequence[Signature], grain: int) -> Floats:
+    """Prior covariance of g among kernels of one group, (n, m)."""
+    ends = {name: i for i, name in enumerate({item.finish for item in (*left, *right)})}
+    finishes, px, places = zip(*(_coordinates(side, ends, grain) for side in (left, right)), strict=True)
+    apart = np.zeros((len(left), len(right)))
+    for one, other in zip(places[0].T, places[1].T, strict=True):
+        apart += (one[:, None] - other[None]) ** 2
+    apart_px = (px[0][:, None] - px[1][None]) ** 2
+    twins = (finishes[0][:, None] == finishes[1][None]) & (apart_px == 0)
+    likeness: Floats = GROUP_SD**2 * np.exp(-0.5 * (apart + apart_px)) + TWIN_SD**2 * np.where(
+        twins, np.exp(-0.5 * apart), 0
+    )
+    return likeness
+
+
+def _coordinates(
+    side: Sequence[Signature], ends: dict[str, int], grain: int
+) -> tuple[NDArray[np.int64], Floats, Floats]:
+    channels = np.array([item.channels for item in side], dtype=float).reshape(-1, 2)
+    parts = np.array([item.parts for item in side], dtype=float)[:, None]
+    grains = np.ceil(channels / grain)
+    padded = (channels % grain != 0).astype(float) + (channels < grain)
+    return (
+        np.array([ends[item.finish] for item in side]),
+        np.log([float(item.px) for item in side]) / PX_REACH,
+        np.concatenate([np.log(grains) / WIDTH_REACH, padded / PADDED_REACH, np.log(parts) / WIDTH_REACH], axis=1),
+    )
+
+
+_WORK = ("call", "input", "output", "macs", "weights", "sum", "own pass", "curved")
+UNCACHED_MIB = 64  # traffic of a network from which on its weights come from memory
+_OWN_PASS = frozenset({"swish", "gelu"})  # activations that run as a node of their own
+_CURVED = frozenset({"hswish", "hsigmoid", "sigmoid", "tanh"})
 
 
 def _work(item: Signature, grain: int) -> tuple[float, ...]:
     """The terms of f, in `_WORK`'s order, with channels in whole grains."""
     first, second = (-(-count // grain) * grain for count in item.channels)
     in_px, out_px = item.px**2, (item.px / item.number("s")) ** 2
-    window = item.number("k") ** 2
+    words = set(item.finish.split())
+    written = second * out_px
+    passes = (
+        written * ("+sum" in words),
+        written * bool(words & _OWN_PASS),
+        written * bool(words & _CURVED),
+    )
     match item.kind:
+        case "conv" if "few" in item.group:
+            return 1, item.channels[0] * in_px, written, item.channels[0] * written * item.window, 0, *passes
         case "conv":
-            return 1, first * in_px, second * out_px, first * second * window * out_px, first * second * window
+            weights = first * second * item.window / item.parts
+            return 1, first * in_px, written, weights * out_px, weights, *passes
         case "dw":
-            return 1, first * in_px, first * out_px, first * window * out_px, 0
+            return 1, first * in_px, first * out_px, first * item.window * out_px, 0, *passes
         case "se":
-            return 1, first * in_px, first, first * second, second
+            return 1, first * in_px, first, first * second, second, 0, 0, 0
         case "linear":
-            return 1, first, second, first * second, 0
+            macs = item.channels[0] * item.channels[1] * in_px
+            return 1, item.channels[0] * in_px, second, macs, macs * min(1.0, item.parts / UNCACHED_MIB), 0, 0, 0
+        case "max_pool" | "avg_pool":
+            return 1, first * in_px, first * out_px, first * item.window * out_px, 0, 0, 0, 0
         case _:
-            return 1, first * in_px, second * out_px, 0, 0
+            return 1, first * in_px, written, 0, 0, *passes

@@ -19,8 +19,9 @@ def fold(network: Network) -> dict[str, Array]:
     """Fold a network's running statistics into its weights, computed in float64.
 
     Returns:
-        Contiguous float32 arrays: CONV and LINEAR `<layer>.weight`, `<layer>.bias`; NORM `<layer>.scale`,
-        `<layer>.shift`; SE `<layer>.down.weight` (squeeze, c), `.down.bias`, `.up.weight` (c, squeeze), `.up.bias`.
+        Contiguous float32 arrays: CONV and LINEAR `<layer>.weight`, `<layer>.bias` (zero where there is none); NORM
+        `<layer>.scale`, `<layer>.shift`; SE `<layer>.down.weight` (squeeze, c), `.down.bias`, `.up.weight`
+        (c, squeeze), `.up.bias`.
     """
     weights: dict[str, Array] = {}
     tensors = network.tensors()
@@ -32,6 +33,8 @@ def fold(network: Network) -> dict[str, Array]:
 
 def _fold_layer(op: Op, own: Mapping[str, Tensor]) -> dict[str, Array]:
     arrays = {key: tensor.detach().cpu().double().numpy() for key, tensor in own.items()}
+    if op.kind in (Kind.CONV, Kind.LINEAR) and not (op.norm or op.bias):
+        return {**arrays, "bias": np.zeros(op.out_channels)}
     if "gamma" not in arrays:
         return arrays
     scale = arrays["gamma"] / np.sqrt(arrays["var"] + EPSILON)

@@ -9,19 +9,26 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nas.arch import Arch
+from nas.net.covering import covering
 from nas.net.norm import EPSILON, Norm, Stats
-from nas.net.run import run
-from nas.net.slicing import slice_weights
+from nas.net.run import Watch, run
+from nas.net.slicing import held, slice_weights
 from nas.net.tensors import initial_parameters, statistic_shapes
+from nas.space import SearchSpace
 
 MOMENTUM = 0.1  # of the running statistics
 
 
 class _Tensors(nn.Module):
-    """Parameters and buffers under dotted names, each level a module, so that state_dict's keys are those names."""
+    """Parameters and buffers under dotted names, each level a module, so that state_dict's keys are those names.
 
-    def __init__(self) -> None:
+    They are those of one network, or of several that share layers by name.
+    """
+
+    def __init__(self, *archs: Arch) -> None:
         super().__init__()
+        self.arch = archs[0]
+        self._held = held(*archs)
         self._owners: dict[str, nn.Module] = {}
 
     def _own(self, name: str, tensor: Tensor, *, trainable: bool) -> None:
@@ -41,6 +48,14 @@ class _Tensors(nn.Module):
         """All tensors by name."""
         return {name: getattr(owner, name.rsplit(".", 1)[-1]) for name, owner in self._owners.items()}
 
+    def tensors_of(self, arch: Arch) -> dict[str, Tensor]:
+        """The tensors of a network that is no larger, sliced out of these.
+
+        Raises:
+            InputError: `arch` does not fit.
+        """
+        return slice_weights(self._held, self.tensors(), arch)
+
 
 class Network(_Tensors):
     """A stand-alone network with running statistics.
@@ -56,22 +71,21 @@ class Network(_Tensors):
             arch: What to compute.
             seed: Of the first values.
         """
-        super().__init__()
-        self.arch = arch
+        super().__init__(arch)
         for name, tensor in initial_parameters(arch, seed=seed).items():
             self._own(name, tensor, trainable=True)
         for name, shape in statistic_shapes(arch).items():
             self._own(name, torch.zeros(shape) if name.endswith(".mean") else torch.ones(shape), trainable=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, classes) of normalised images (n, c, h, w)."""
+    def forward(self, x: Tensor, *, watch: Watch | None = None) -> Tensor:
+        """Logits (n, classes) of normalised images (n, c, h, w); `watch` is told every layer's value."""
         tensors = self.tensors()
 
         def norm(name: str, x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
             mean, var = tensors[f"{name}.mean"], tensors[f"{name}.var"]
             return functional.batch_norm(x, mean, var, gamma, beta, self.training, MOMENTUM, EPSILON)
 
-        return run(self.arch, tensors, x, norm)
+        return run(self.arch, tensors, x, norm, watch=watch)
 
     def set_stats(self, stats: Stats) -> None:
         """Replace the running statistics."""
@@ -82,22 +96,34 @@ class Network(_Tensors):
 
 
 class Supernet(_Tensors):
-    """The weights of a space's largest network; every smaller one computes with slices of them.
+    """The weights of a space's largest networks; every smaller one computes with slices of them.
 
+    Where the space chooses between kinds of blocks, no single network has all layers: then it holds those of several.
     It has no running statistics: they differ from network to network, so each forward pass is given a batch norm.
     """
 
-    def __init__(self, arch: Arch, *, seed: int = 0) -> None:
+    def __init__(self, arch: Arch, *others: Arch, seed: int = 0) -> None:
         """Make a supernet with fresh weights.
 
         Args:
             arch: The largest network.
+            *others: Networks with layers that it does not have, or has narrower.
             seed: Of the first values.
         """
-        super().__init__()
-        self.arch = arch
-        for name, tensor in initial_parameters(arch, seed=seed).items():
+        super().__init__(arch, *others)
+        self.archs = (arch, *others)
+        first: dict[str, Tensor] = {}
+        for i, one in enumerate(self.archs):
+            for name, tensor in initial_parameters(one, seed=seed + i).items():
+                if name not in first or tensor.numel() > first[name].numel():
+                    first[name] = tensor
+        for name, tensor in first.items():
             self._own(name, tensor, trainable=True)
+
+    @classmethod
+    def of(cls, space: SearchSpace, *, seed: int = 0) -> Supernet:
+        """Make the supernet that holds the weights of all members of a space."""
+        return cls(*covering(space), seed=seed)
 
     def forward(self, x: Tensor, arch: Arch, norm: Norm) -> Tensor:
         """Logits (n, classes) of one network of the space.
@@ -108,9 +134,9 @@ class Supernet(_Tensors):
             norm: Which statistics to normalise with.
 
         Raises:
-            InputError: `arch` does not fit in the largest network.
+            InputError: `arch` does not fit in the supernet.
         """
-        return run(arch, slice_weights(self.arch, self.tensors(), arch), x, norm)
+        return run(arch, self.tensors_of(arch), x, norm)
 
 
 def network_of(arch: Arch, tensors: Mapping[str, Tensor]) -> Network:
@@ -132,8 +158,8 @@ def slice_network(supernet: Supernet, arch: Arch, stats: Stats) -> Network:
         stats: Its running statistics, from `nas.training.recalibrate`.
 
     Raises:
-        InputError: `arch` does not fit in the largest network.
+        InputError: `arch` does not fit in the supernet.
     """
-    network = network_of(arch, slice_weights(supernet.arch, supernet.tensors(), arch))
+    network = network_of(arch, supernet.tensors_of(arch))
     network.set_stats(stats)
     return network.to(next(supernet.parameters()).device).eval()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import assert_never
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nas.arch import IMAGE, Act, Arch, Kind, Op
+from nas.arch import IMAGE, LEAKY_SLOPE, Act, Arch, Kind, Op
 from nas.net.norm import Norm
 
+Watch = Callable[[str, Tensor], None]
 
-def run(arch: Arch, tensors: Mapping[str, Tensor], x: Tensor, norm: Norm) -> Tensor:
+
+def run(arch: Arch, tensors: Mapping[str, Tensor], x: Tensor, norm: Norm, *, watch: Watch | None = None) -> Tensor:
     """Compute a network's output.
 
     Args:
@@ -21,9 +23,10 @@ def run(arch: Arch, tensors: Mapping[str, Tensor], x: Tensor, norm: Norm) -> Ten
         tensors: Parameters by name, of the shapes that `parameter_shapes(arch)` gives.
         x: Images (n, image channels, size_px, size_px), float.
         norm: Batch norm.
+        watch: Called with each layer's name and value, activation included.
 
     Returns:
-        Output of the last layer; logits (n, classes) of a classifier.
+        Output of the last layer; logits (n, classes) of a classifier, which ends in a linear layer or a global pool.
     """
     values = {IMAGE: x}
     last_reader = {source: layer.name for layer in arch.layers for source in layer.inputs}
@@ -31,13 +34,16 @@ def run(arch: Arch, tensors: Mapping[str, Tensor], x: Tensor, norm: Norm) -> Ten
         inputs = [values[source] for source in layer.inputs]
         value = _compute(layer.name, op, inputs, tensors, norm)
         values[layer.name] = value if op.kind is Kind.SE else activate(value, op.act)
+        if watch:
+            watch(layer.name, values[layer.name])
         for source in set(layer.inputs):
             if last_reader[source] == layer.name:
                 del values[source]
-    return values[arch.layers[-1].name]
+    output = values[arch.layers[-1].name]
+    return output.flatten(1) if op.kind is Kind.GLOBAL_POOL else output
 
 
-def activate(x: Tensor, act: Act) -> Tensor:
+def activate(x: Tensor, act: Act) -> Tensor:  # noqa: PLR0911 - one return for each function
     """Apply an activation function."""
     match act:
         case Act.IDENTITY:
@@ -56,6 +62,10 @@ def activate(x: Tensor, act: Act) -> Tensor:
             return functional.silu(x)
         case Act.GELU:
             return functional.gelu(x)
+        case Act.TANH:
+            return torch.tanh(x)
+        case Act.LEAKY_RELU:
+            return functional.leaky_relu(x, LEAKY_SLOPE)
         case _:
             assert_never(act)
 
@@ -85,19 +95,21 @@ def _compute(  # noqa: PLR0911 - one return for each kind
             groups = x.reshape(n, op.groups, channels // op.groups, height, width)
             return groups.transpose(1, 2).reshape(n, channels, height, width)
         case Kind.MAX_POOL:
-            return functional.max_pool2d(x, op.kernel, op.stride, op.padding, op.dilation)
+            return functional.max_pool2d(x, op.kernel, op.stride, op.padding, op.dilation, ceil_mode=op.ceil)
         case Kind.AVG_POOL:
-            return functional.avg_pool2d(x, op.kernel, op.stride, op.padding, count_include_pad=True)
+            return functional.avg_pool2d(x, op.kernel, op.stride, op.padding, count_include_pad=op.counts_padding)
         case Kind.GLOBAL_POOL:
             return functional.adaptive_avg_pool2d(x, 1)
         case Kind.LINEAR:
-            return functional.linear(x.flatten(1), tensors[f"{name}.weight"], tensors[f"{name}.bias"])
+            return functional.linear(
+                x.flatten(1), tensors[f"{name}.weight"], tensors[f"{name}.bias"] if op.bias else None
+            )
         case _:
             assert_never(op.kind)
 
 
 def _conv(name: str, op: Op, x: Tensor, tensors: Mapping[str, Tensor], norm: Norm) -> Tensor:
-    bias = None if op.norm else tensors[f"{name}.bias"]
+    bias = tensors[f"{name}.bias"] if op.bias and not op.norm else None
     y = functional.conv2d(x, tensors[f"{name}.weight"], bias, op.stride, op.padding, op.dilation, op.groups)
     if op.norm:
         y = norm(name, y, tensors[f"{name}.gamma"], tensors[f"{name}.beta"])

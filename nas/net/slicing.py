@@ -27,13 +27,40 @@ Cut = Index | tuple[int, int]  # of one dimension: an index, or (first, length);
 Cuts = dict[str, tuple[Cut, ...]]  # tensor name -> a cut for each leading dimension
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wide:
+    """A layer as a larger network has it; `sizes`: channels of its inputs."""
+
+    op: Op
+    sizes: tuple[int, ...]
+
+
+Held = Mapping[str, Wide]  # layer name -> the layer where it is widest: of one network, or of several that share layers
+
+
+def held(*archs: Arch) -> dict[str, Wide]:
+    """Every layer of some networks, as the network has it in which it is widest.
+
+    Of two that do not hold each other the first stays.
+    """
+    found: dict[str, Wide] = {}
+    for arch in archs:
+        channels = {IMAGE: arch.widths[IMAGE]}
+        for layer, op in zip(arch.layers, arch.ops(), strict=True):
+            wide = Wide(op=op, sizes=tuple(channels[name] for name in layer.inputs))
+            channels[layer.name] = op.out_channels
+            if layer.name not in found or (_fits(found[layer.name].op, op) and not _fits(op, found[layer.name].op)):
+                found[layer.name] = wide
+    return found
+
+
 def slice_weights(
-    parent: Arch, tensors: Mapping[str, Tensor], child: Arch, keep: Keep | None = None
+    parent: Arch | Held, tensors: Mapping[str, Tensor], child: Arch, keep: Keep | None = None
 ) -> dict[str, Tensor]:
     """Take a network's parameters, and running statistics where there are some, out of a larger network's.
 
     Args:
-        parent: The larger network: has every layer of `child`, at least as wide.
+        parent: The larger network, or what several hold: has every layer of `child`, at least as wide.
         tensors: The larger network's tensors by name.
         child: The smaller network.
         keep: Channels to keep by width name; leading ones for the names left out.
@@ -52,18 +79,16 @@ def cut(tensors: Mapping[str, Tensor], cuts: Cuts) -> dict[str, Tensor]:
     return {name: _cut(tensors[name], dimensions) for name, dimensions in cuts.items() if name in tensors}
 
 
-def plan_cuts(parent: Arch, child: Arch, keep: Keep) -> Cuts:
+def plan_cuts(parent: Arch | Held, child: Arch, keep: Keep) -> Cuts:
     """Find out where the tensors of `child` lie in those of `parent`; arguments and errors of `slice_weights`."""
-    wide = {layer.name: (layer, op) for layer, op in zip(parent.layers, parent.ops(), strict=True)}
-    wide_channels = {IMAGE: parent.widths[IMAGE]} | {name: op.out_channels for name, (_, op) in wide.items()}
+    wide = held(parent) if isinstance(parent, Arch) else parent
     kept: dict[str, Index] = {IMAGE: child.widths[IMAGE]}
     cuts: Cuts = {}
     for layer, op in zip(child.layers, child.ops(), strict=True):
         if layer.name not in wide:
             raise InputError(f"the larger network has no layer '{layer.name}'; slice from the space's largest network")
-        big_layer, big = wide[layer.name]
-        sizes = tuple(wide_channels[name] for name in big_layer.inputs)
-        pair = _Pair(layer=layer, op=op, big=big, sizes=sizes, keep=keep)
+        big = wide[layer.name]
+        pair = _Pair(layer=layer, op=op, big=big.op, sizes=big.sizes, keep=keep)
         pair.check()
         inputs = [kept[name] for name in layer.inputs]
         kept[layer.name] = pair.out_index(inputs)
@@ -84,9 +109,7 @@ class _Pair:
 
     def check(self) -> None:
         op, big = self.op, self.big
-        small_sizes = (op.in_channels, op.out_channels, *op.kernel, op.squeeze)
-        large_sizes = (big.in_channels, big.out_channels, *big.kernel, big.squeeze)
-        if op.kind is not big.kind or any(map(operator.gt, small_sizes, large_sizes)):
+        if not _fits(op, big):
             raise InputError(f"layer '{self.layer.name}' does not fit in the larger network's: {op} in {big}")
         if op.kind is Kind.LINEAR and op.in_px != big.in_px:
             raise InputError(f"layer '{self.layer.name}' flattens {op.in_px} px, in the larger network {big.in_px} px")
@@ -146,6 +169,12 @@ class _Pair:
         if len(self.keep[width]) != channels:
             raise InputError(f"width '{width}': {len(self.keep[width])} channels kept for {channels}")
         return _index(self.keep[width].cpu())
+
+
+def _fits(op: Op, big: Op) -> bool:
+    sizes, large = ((o.in_channels, o.out_channels, *o.kernel, o.squeeze) for o in (op, big))
+    same = op.kind is big.kind and set(tensor_keys(op)) <= set(tensor_keys(big))
+    return same and not any(map(operator.gt, sizes, large))
 
 
 def _features(read: Index, pixels: int) -> Index:

@@ -1,6 +1,6 @@
 """Which tensors a network has: names, shapes and first values.
 
-`<layer>.weight` with `<layer>.gamma`, `.beta` (batch norm) or `.bias`; squeeze-excite `<layer>.down.weight`
+`<layer>.weight` with `<layer>.gamma`, `.beta` (batch norm), `.bias` or neither; squeeze-excite `<layer>.down.weight`
 (squeeze, c), `.down.bias`, `.up.weight` (c, squeeze), `.up.bias`; running statistics `<layer>.mean`, `.var`.
 """
 
@@ -13,7 +13,7 @@ from typing import assert_never
 import torch
 from torch import Tensor
 
-from nas.arch import Act, Arch, Kind, Layer, Op
+from nas.arch import IMAGE, Act, Arch, Kind, Layer, Op
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -65,9 +65,7 @@ def _op_shapes(op: Op) -> Shapes:
     match op.kind:
         case Kind.CONV:
             weight = (out, op.in_channels // op.groups, *op.kernel)
-            return (
-                {"weight": weight, "gamma": (out,), "beta": (out,)} if op.norm else {"weight": weight, "bias": (out,)}
-            )
+            return {"weight": weight, **dict.fromkeys(_vectors(op), (out,))}
         case Kind.NORM:
             return {"gamma": (out,), "beta": (out,)}
         case Kind.SE:
@@ -78,7 +76,7 @@ def _op_shapes(op: Op) -> Shapes:
                 "up.bias": (out,),
             }
         case Kind.LINEAR:
-            return {"weight": (out, op.in_features), "bias": (out,)}
+            return {"weight": (out, op.in_features), **dict.fromkeys(_vectors(op), (out,))}
         case (
             Kind.ACT
             | Kind.ADD
@@ -94,6 +92,13 @@ def _op_shapes(op: Op) -> Shapes:
             assert_never(op.kind)
 
 
+def _vectors(op: Op) -> tuple[str, ...]:
+    """What a convolution or linear layer has besides its weight, one number an output channel each."""
+    if has_norm(op):
+        return "gamma", "beta"
+    return ("bias",) if op.bias else ()
+
+
 def _initial(name: str, shape: tuple[int, ...], groups: int, generator: torch.Generator) -> Tensor:
     if name.endswith(".gamma"):
         return torch.ones(shape)
@@ -106,17 +111,23 @@ def _initial(name: str, shape: tuple[int, ...], groups: int, generator: torch.Ge
 
 
 def _branch_ends(arch: Arch) -> set[str]:
-    """Names of the convolutions that end a residual branch: read by a sum only, the last such one of that sum."""
+    """Names of the convolutions that end a residual branch: of a sum's inputs the deepest, when only the sum reads it.
+
+    The shallower one is the shortcut, which may be a convolution too.
+    """
     readers = Counter(source for layer in arch.layers for source in layer.inputs)
-    convs = [
-        layer.name for layer in arch.layers if layer.kind is Kind.CONV and layer.norm and layer.act is Act.IDENTITY
-    ]
-    ends = set()
+    linear = {layer.name for layer in arch.layers if layer.kind is Kind.CONV and layer.norm and not _has_act(layer)}
+    depths, ends = {IMAGE: 0}, set()
     for layer in arch.layers:
+        depths[layer.name] = 1 + max(depths[name] for name in layer.inputs)
         if _is_sum(layer):
-            branches = [name for name in convs if name in layer.inputs and readers[name] == 1]
-            ends |= set(branches[-1:])
+            deepest = max(reversed(layer.inputs), key=depths.__getitem__)
+            ends |= {deepest} if deepest in linear and readers[deepest] == 1 else set()
     return ends
+
+
+def _has_act(layer: Layer) -> bool:
+    return layer.act is not Act.IDENTITY
 
 
 def _is_sum(layer: Layer) -> bool:

@@ -9,19 +9,25 @@ from rich.console import Console
 
 from nas.arch import IMAGE
 from nas.errors import InputError
-from nas.files import write_whole
+from nas.files import write_json, write_whole
 from nas.latency.measure import space_key
 from nas.net import Network, load_network
+from nas.pipeline import training
+from nas.pipeline.catalogue import profile_catalogue
 from nas.pipeline.context import Context, opened, say
+from nas.pipeline.designs import chosen, count_lines, counts, distinct
+from nas.pipeline.evaluating import oracle_of, started
 from nas.pipeline.finishing import finish
 from nas.pipeline.pricing import Pricer, open_pricer
 from nas.pipeline.profiling import profile_lines
 from nas.pipeline.reporting import in_ms, write_report
-from nas.pipeline.stages import Budget, budget_of, delivered, evaluator_of, prices, searched
+from nas.pipeline.stages import Budget, budget_of, delivered, prices, searched
 from nas.pipeline.sweeping import sweep_budgets
 from nas.results import RunDir, load, page, pareto_svg, progress_reporter, proof_svg, show, table_lines, table_page
+from nas.results.catalogue import catalogue_lines
+from nas.results.catalogue_svg import catalogue_svg
 from nas.searcher import extremes
-from nas.settings import Settings
+from nas.settings import CountSettings, Settings
 
 
 def search(settings: Settings) -> int:
@@ -32,9 +38,10 @@ def search(settings: Settings) -> int:
         budget = budget_of(ctx, pricer, settings.budget_ms, extremes(ctx.space, pricer))
         for note in (f"budget {budget.ms:.4g} ms: {budget.origin}", *pricer.notes, *ctx.dataset.notes):
             say(console, note)
-        evaluator = evaluator_of(ctx)
-        found = searched(ctx, pricer, [budget], evaluator)
-        report = finish(ctx, pricer, budget, evaluator.network(found.best.arch), found=found)
+        oracle = oracle_of(ctx)
+        found = searched(ctx, pricer, [budget], oracle.evaluator)
+        network = started(ctx, oracle, found.best.arch)
+        report = finish(ctx, pricer, budget, network, found=found, evaluator=oracle.evaluator)
     show(report, console)
     return 0
 
@@ -74,16 +81,8 @@ def measure(settings: Settings) -> int:
 
 
 def train(settings: Settings) -> int:
-    """Train the supernet of a space and say what its largest network scores."""
-    console = Console()
-    with opened(settings, console) as ctx:
-        evaluator = evaluator_of(ctx)
-        score = evaluator(evaluator.largest)
-    say(
-        console,
-        f"supernet of {ctx.space.name} on {ctx.dataset.name}: its largest network scores {score:.1%} on validation",
-    )
-    return 0
+    """Train the supernet of a space, or the network that `network` names."""
+    return training.train(settings)
 
 
 def export(settings: Settings) -> int:
@@ -122,6 +121,10 @@ def report(settings: Settings) -> int:
 def profile(settings: Settings) -> int:
     """Say what a space or a network takes on a target and where the time goes; nothing is trained."""
     console = Console()
+    if settings.network and settings.network in settings.catalogue and not Path(settings.network).exists():
+        settings = replace(settings, networks=(settings.network,))
+    if settings.networks is not None:
+        return _profile_networks(settings, console)
     dataset = settings.load_data()
     space = settings.make_space(image_channels=dataset.channels, classes=len(dataset.classes))
     with progress_reporter(console) as progress:
@@ -129,6 +132,31 @@ def profile(settings: Settings) -> int:
         lines = profile_lines(settings, space, pricer)
     for line in (*pricer.notes, *lines):
         say(console, line)
+    return 0
+
+
+def count(settings: CountSettings) -> int:
+    """Count parameters and multiply-accumulates of hand-designed networks; no target, no data."""
+    archs = chosen(settings.networks, settings.catalogue, settings.design)
+    found = counts(archs)
+    if settings.json is not None:
+        write_json(settings.json, found)
+    for line in count_lines({name: found[name] for name in distinct(archs)}):
+        say(Console(), line)
+    return 0
+
+
+def _profile_networks(settings: Settings, console: Console) -> int:
+    """Predict, measure and explain hand-designed networks; write the picture and what was found."""
+    run = load(RunDir(path=settings.run).report) if settings.run is not None else None
+    with progress_reporter(console) as progress:
+        found = profile_catalogue(settings, progress)
+    for line in catalogue_lines(found):
+        say(console, line)
+    path = settings.json or settings.runs_dir / f"networks-{settings.target.name}.json"
+    write_json(path, found.to_dict())
+    picture = write_whole(path.with_suffix(".svg"), catalogue_svg(found, run))
+    say(console, f"{path}, picture {picture}")
     return 0
 
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import torch
 from rich.console import Console
 
-from nas.data import Dataset
-from nas.errors import DeviceError
+from nas.data import Dataset, record_text
+from nas.errors import DeviceError, InputError
+from nas.files import read_json, write_json, write_whole
 from nas.progress import Progress
 from nas.results import RunDir, open_run, progress_reporter
 from nas.settings import Settings
@@ -54,7 +55,7 @@ def opened(settings: Settings, console: Console, *, finished: RunDir | None = No
     dataset = settings.load_data()
     space = settings.make_space(image_channels=dataset.channels, classes=len(dataset.classes))
     with (
-        _reopened(finished) if finished else open_run(settings.runs_dir, settings.name, settings.composed) as run,
+        _reopened(finished) if finished else _begun(settings, dataset) as run,
         progress_reporter(console) as progress,
     ):
         yield Context(
@@ -66,6 +67,32 @@ def opened(settings: Settings, console: Console, *, finished: RunDir | None = No
             console=console,
             progress=progress,
         )
+
+
+@contextmanager
+def _begun(settings: Settings, dataset: Dataset) -> Iterator[RunDir]:
+    """The run of these settings, with what its data are written down.
+
+    Raises:
+        InputError: The images are not those that the run began with.
+    """
+    with open_run(settings.runs_dir, settings.name, settings.composed) as run:
+        described = dataset.description()
+        if run.data.exists():
+            began = read_json(run.data)
+            known = began.get("digest") if isinstance(began, dict) else None
+            if known != described["digest"]:
+                raise InputError(
+                    f"run {run.path} began with other images or labels of {dataset.name} (digest {known}, now "
+                    f"{described['digest']}); choose name=other, or delete the folder to start it again"
+                )
+        else:
+            write_json(run.data, described)
+        if not run.overrides.exists():
+            write_json(run.overrides, list(settings.overrides))
+        if dataset.split_record is not None and not run.split.exists():
+            write_whole(run.split, record_text(dataset.split_record))
+        yield run
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nas.data import Split, to_input
+from nas.data import MemorySplit, spread, subset, to_input
 from nas.deploy import Int8, Parity, export_onnx
 from nas.latency.runtimes import make_runtime
 from nas.net import Network
@@ -30,7 +30,10 @@ def exported(ctx: Context, network: Network, metadata: Mapping[str, str]) -> Par
         DeviceError: The file does not do what the network does; none is written.
     """
     target, size_px = ctx.settings.target, network.arch.size_px
-    test, train = _spread(ctx.dataset.test, PARITY_IMAGES), _spread(ctx.dataset.train, CALIBRATION_IMAGES)
+    (test, train) = (
+        subset(split, spread(split, count))
+        for split, count in ((ctx.dataset.test, PARITY_IMAGES), (ctx.dataset.train, CALIBRATION_IMAGES))
+    )
     in_int8 = target.precision == "int8"
     with ctx.run.timed("export", ctx.progress):
         return export_onnx(
@@ -44,13 +47,7 @@ def exported(ctx: Context, network: Network, metadata: Mapping[str, str]) -> Par
         )
 
 
-def _spread(split: Split, count: int) -> Split:
-    """At most `count` images, evenly spread: those of a folder lie class by class."""
-    places = np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(int)
-    return Split(images=split.images[places], labels=split.labels[places])
-
-
-def _inputs(ctx: Context, split: Split, size_px: int) -> NDArray[np.float32]:
+def _inputs(ctx: Context, split: MemorySplit, size_px: int) -> NDArray[np.float32]:
     """Images as a network reads them: (n, c, size_px, size_px), contiguous."""
     x = to_input(torch.from_numpy(split.images), ctx.dataset, size_px=size_px).contiguous().numpy()
     return x.astype(np.float32, copy=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nas.accuracy import Evaluator
 from nas.net import Network
 from nas.pipeline.context import Context
 from nas.pipeline.fitting import Fitted, fitted, withdraw
@@ -13,8 +14,25 @@ from nas.searcher import SearchResult
 from nas.training import accuracy
 
 
-def finish(ctx: Context, pricer: Pricer, budget: Budget, network: Network, *, found: SearchResult | None) -> RunReport:
-    """From a trained network to its report."""
+def finish(
+    ctx: Context,
+    pricer: Pricer,
+    budget: Budget,
+    network: Network,
+    *,
+    found: SearchResult | None,
+    evaluator: Evaluator | None = None,
+) -> RunReport:
+    """From a trained network to its report.
+
+    Args:
+        ctx: The run.
+        pricer: Its prices.
+        budget: Its budget.
+        network: Trained; left as it is.
+        found: What the search evaluated; None where there was no search.
+        evaluator: What scored it.
+    """
     trimmed, trained, handed = _handed_over(ctx, pricer, budget.ms, network)
     with ctx.run.timed("report", ctx.progress):
         test_accuracy, validation_accuracy = (
@@ -31,6 +49,7 @@ def finish(ctx: Context, pricer: Pricer, budget: Budget, network: Network, *, fo
         moves=trimmed.moves,
         margin=trimmed.margin,
         found=found,
+        evaluator=evaluator,
     )
     write_report(ctx, result)
     return result

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 
-from nas.arch import Arch, cost, from_json
+from nas.arch import Arch, cost
 from nas.deploy import verify
-from nas.errors import InputError, did_you_mean
-from nas.files import read_text
+from nas.latency.session import measure_networks
+from nas.pipeline.designs import named_arch
 from nas.pipeline.pricing import Pricer
 from nas.progress import silent
 from nas.searcher import extremes
@@ -21,6 +20,7 @@ from nas.space import SearchSpace, uniform
 
 SAMPLED = 500
 ANCHORS = 5
+BATCH_ROUNDS = 6
 TOP = 10  # rows of the table of kernels
 
 
@@ -28,7 +28,7 @@ def profile_lines(settings: Settings, space: SearchSpace, pricer: Pricer) -> lis
     """The lines of `nas.profile`: of the network that `settings.network` names, or of the space."""
     if settings.network is None:
         return _space_lines(settings, space, pricer)
-    arch = named_arch(settings.network, settings.networks)
+    arch = named_arch(settings.network, settings.catalogue, settings.design)
     rng = random.Random(settings.seed)
     anchors = [space.build(uniform(rng)) for _ in range(ANCHORS)]
     predicted_ms = pricer(arch)
@@ -41,26 +41,20 @@ def profile_lines(settings: Settings, space: SearchSpace, pricer: Pricer) -> lis
             f"measured {measured_ms:.4g} ms [{timing.low_us / 1000:.4g}, {timing.high_us / 1000:.4g}], "
             f"p90 {timing.p90_us / 1000:.4g}, {timing.runs} runs; predicted {error:+.1%}"
         )
+    if pricer.local:
+        lines += _throughput(settings, arch)
     return [*lines, *_where_time_goes(pricer, arch)]
 
 
-def named_arch(name: str, networks: Mapping[str, Callable[[], Arch]]) -> Arch:
-    """The architecture that a name stands for: a run folder, an architecture's JSON file, or a hand-designed network.
-
-    Raises:
-        InputError: There is no such network or file.
-    """
-    path = Path(name)
-    if path.is_dir():
-        path /= "trimmed.json" if (path / "trimmed.json").exists() else "arch.json"
-    if path.exists():
-        return from_json(read_text(path), where=str(path))
-    if name not in networks:
-        raise InputError(
-            f"network={name}: neither a run folder, nor a file, nor one of {', '.join(networks)}"
-            f"{did_you_mean(name, networks)}"
-        )
-    return networks[name]()
+def _throughput(settings: Settings, arch: Arch) -> list[str]:
+    """Images a second at larger batches."""
+    lines = []
+    for batch in settings.batches:
+        target = replace(settings.target, batch=batch)
+        measured = measure_networks(target, [arch], rounds=BATCH_ROUNDS, seed=settings.seed, progress=silent)
+        ms = float(np.median(measured.samples_us)) / 1000
+        lines.append(f"batch {batch}: {ms:.4g} ms, {1000 * batch / ms:.4g} images/s")
+    return lines
 
 
 def _space_lines(settings: Settings, space: SearchSpace, pricer: Pricer) -> list[str]:
@@ -86,7 +80,8 @@ def _cost_line(name: str, arch: Arch) -> str:
     costs = cost(arch)
     return (
         f"{name}: {costs.params:,} parameters, {costs.macs / 1e6:.2f} MMACs, "
-        f"{costs.traffic_bytes / 2**20:.2f} MiB of memory traffic, {arch.size_px} px"
+        f"{costs.traffic_bytes / 2**20:.2f} MiB of memory traffic, {costs.macs / costs.traffic_bytes:.2f} MACs a byte, "
+        f"{arch.size_px} px"
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from nas.accuracy import Evaluator, Filtered, standard_error
 from nas.arch import Arch, cost
 from nas.files import write_whole
 from nas.latency.measure import space_key
@@ -15,6 +16,7 @@ from nas.latency.timing import Timing
 from nas.netadapt import Move
 from nas.pipeline.context import Context
 from nas.pipeline.pricing import Pricer
+from nas.pipeline.references import references_of
 from nas.pipeline.stages import Budget, Delivered
 from nas.results import (
     DataSummary,
@@ -52,6 +54,7 @@ def build_report(
     moves: Sequence[Move],
     margin: float,
     found: SearchResult | None,
+    evaluator: Evaluator | None = None,
 ) -> RunReport:
     """Everything a run found, as one value.
 
@@ -66,8 +69,10 @@ def build_report(
         moves: How it was trimmed.
         margin: Share of the budget that predictions had to leave.
         found: What the search evaluated; None where there was no search.
+        evaluator: What scored it.
     """
     costs = cost(arch)
+    plotted = found if evaluator is None or evaluator.is_accuracy else None
     return RunReport(
         name=ctx.run.path.name,
         budget_ms=budget.ms,
@@ -97,19 +102,60 @@ def build_report(
             train_images=len(ctx.dataset.train),
             validation_images=len(ctx.dataset.val),
             test_images=len(ctx.dataset.test),
+            size_px=ctx.dataset.size_px,
+            channels=ctx.dataset.channels,
         ),
-        search=SearchSummary(
-            trials=len(found.trials) if found else 0, inherited_accuracy=found.best.accuracy if found else 0.0
-        ),
+        search=_search(ctx, found, evaluator, moves),
         trim=tuple(MoveRow(**asdict(move)) for move in moves),
-        pareto=pareto_rows(found, moves),
-        evaluated=tuple(Point(latency_ms=t.latency_ms, accuracy=t.accuracy) for t in found.trials) if found else (),
+        pareto=pareto_rows(plotted, moves),
+        evaluated=tuple(Point(latency_ms=trial.latency_ms, accuracy=trial.accuracy) for trial in plotted.trials)
+        if plotted
+        else (),
         layers=tuple(
             LayerLatency(layer=share.layer, kernel=share.kernel, ms=share.ms) for share in pricer.breakdown(arch)
         ),
+        references=references_of(ctx.settings, pricer, ctx.dataset, budget_ms=budget.ms),
         next=_next(ctx, budget),
-        notes=(*pricer.notes, *ctx.dataset.notes, *_notes(budget, delivered, margin)),
+        notes=(
+            *pricer.notes,
+            *ctx.dataset.notes,
+            *_notes(budget, delivered, margin),
+            *_scored(found, evaluator),
+        ),
     )
+
+
+def _search(
+    ctx: Context, found: SearchResult | None, evaluator: Evaluator | None, moves: Sequence[Move]
+) -> SearchSummary:
+    """What was predicted, and by what; without a search, what the weights scored after trimming."""
+    if found is None or evaluator is None:
+        scored = moves[-1].accuracy_after if moves else None
+        error = None if scored is None else standard_error(scored, len(ctx.dataset.val))
+        return SearchSummary(
+            trials=0, inherited_accuracy=scored, standard_error=error, evaluator="weights before fine-tuning"
+        )
+    score = found.best.accuracy if evaluator.is_accuracy else None
+    return SearchSummary(
+        trials=len(found.trials),
+        inherited_accuracy=score,
+        standard_error=None if score is None else evaluator.standard_error(score),
+        evaluator=evaluator.name,
+    )
+
+
+def _scored(found: SearchResult | None, evaluator: Evaluator | None) -> list[str]:
+    """What a reader should know of the scores."""
+    notes = []
+    if found is not None and isinstance(evaluator, Filtered):
+        seen = evaluator.candidates()
+        notes.append(f"{len(found.trials)} of {seen} candidates were scored; the others {evaluator.filter} declined")
+    if found is not None and evaluator is not None and not evaluator.is_accuracy:
+        notes.append(
+            f"scores of {evaluator.name} are no accuracies and only rank ({found.best.accuracy:.6g} for the winner); "
+            f"they are in trials.csv, and no front of them is drawn"
+        )
+    return notes
 
 
 def in_ms(timing: Timing) -> MeasuredMs:
@@ -141,6 +187,8 @@ def _files(ctx: Context) -> dict[str, str]:
         "report_json": run.report,
         "pareto": run.pareto,
         "trials": run.trials,
+        "data": run.data,
+        "split": run.split,
         "table": run.table,
         "tensorboard": run.tensorboard,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import random
@@ -12,13 +11,13 @@ from pathlib import Path
 
 import onnx
 
-from nas.accuracy import SupernetEvaluator
+from nas.accuracy import Evaluator
 from nas.arch import Arch, to_json
 from nas.convert import build
 from nas.data import Dataset
 from nas.deploy import Parity, Verification, verify
 from nas.errors import InfeasibleError
-from nas.files import exclusive, read_json, write_json, write_whole
+from nas.files import read_json, write_json, write_whole
 from nas.net import Network, load_network, save_network
 from nas.pipeline.context import Context
 from nas.pipeline.exporting import exported
@@ -26,7 +25,7 @@ from nas.pipeline.pricing import Pricer, open_pricer, require_rows
 from nas.progress import silent
 from nas.searcher import Extremes, SearchResult, search, trials_csv
 from nas.space import known_members, uniform
-from nas.training import fine_tune, train_supernet
+from nas.training import discard, fine_tune
 
 ANCHORS = 5  # networks timed beside the winner
 METADATA = {"producer": "underbudget"}
@@ -85,24 +84,7 @@ def budget_of(ctx: Context, pricer: Pricer, wanted: float | None, bounds: Extrem
     return Budget(ms=wanted, origin="given", bounds=bounds)
 
 
-def evaluator_of(ctx: Context) -> SupernetEvaluator:
-    """Stage `supernet`: trained once and shared by every run that asks for the same."""
-    folder = ctx.settings.runs_dir / ".cache" / f"supernet-{_supernet_key(ctx)}"
-    with exclusive(folder / ".lock"), ctx.run.timed("supernet", ctx.progress) as progress:
-        supernet = train_supernet(
-            ctx.space,
-            ctx.dataset,
-            ctx.settings.accuracy.recipe,
-            seed=ctx.settings.seed,
-            device=ctx.device,
-            checkpoint=folder / "supernet.safetensors",
-            progress=progress,
-        )
-    images = ctx.settings.accuracy.recalibration_images
-    return SupernetEvaluator(supernet, ctx.dataset, images=images, seed=ctx.settings.seed)
-
-
-def searched(ctx: Context, pricer: Pricer, budgets: Sequence[Budget], evaluator: SupernetEvaluator) -> SearchResult:
+def searched(ctx: Context, pricer: Pricer, budgets: Sequence[Budget], evaluator: Evaluator) -> SearchResult:
     """Stage `search`: one study for all budgets, and the architecture found for the largest."""
     settings, storage = ctx.settings.searcher, ctx.settings.storage
     with ctx.run.timed("search", ctx.progress) as progress:
@@ -119,7 +101,7 @@ def searched(ctx: Context, pricer: Pricer, budgets: Sequence[Budget], evaluator:
             workers=ctx.settings.workers,
             known=known_members(ctx.space),
             slack=settings.slack,
-            fingerprint={"supernet": _supernet_key(ctx), "table scale": f"{pricer.model.scale:.6g}"},
+            fingerprint={"accuracy": evaluator.identity, "table scale": f"{pricer.model.scale:.6g}"},
             bounds=budgets[0].bounds,
             progress=progress,
         )
@@ -146,7 +128,7 @@ def tuned(ctx: Context, network: Network) -> Network:
     trained = trained.to("cpu").eval()
     ctx.run.verification.unlink(missing_ok=True)  # of older weights
     save_network(ctx.run.weights, trained)
-    checkpoint.unlink(missing_ok=True)
+    discard(checkpoint)
     return trained
 
 
@@ -191,18 +173,6 @@ def timed(ctx: Context, pricer: Pricer, subject: Arch | Path) -> Verification:
             predict_ms=pricer,
             progress=silent,
         )
-
-
-def _supernet_key(ctx: Context) -> str:
-    """Identifies everything that a supernet's weights depend on."""
-    data = ctx.dataset
-    parts = {
-        "space": ctx.settings.composed["space"],
-        "recipe": asdict(ctx.settings.accuracy.recipe),
-        "data": [data.name, len(data.train), data.size_px, data.classes, data.mean, data.std],
-        "seed": ctx.settings.seed,
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 def _annotate(path: Path, metadata: Mapping[str, str]) -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from nas.accuracy import SupernetEvaluator
 from nas.arch import to_json
 from nas.errors import InfeasibleError, InputError, NasError
 from nas.files import write_whole
 from nas.pipeline.context import Context, opened, say
+from nas.pipeline.evaluating import Oracle, oracle_of, started
 from nas.pipeline.finishing import finish
 from nas.pipeline.pricing import Pricer
-from nas.pipeline.stages import Budget, budget_of, evaluator_of, prices, searched
+from nas.pipeline.stages import Budget, budget_of, prices, searched
 from nas.results import RunDir, RunReport, load, save_sweep, sweep_lines, sweep_rows
 from nas.searcher import SearchResult, extremes
 from nas.settings import Settings
@@ -43,11 +43,11 @@ def sweep_budgets(settings: Settings) -> int:
         if budgets:
             for note in (*pricer.notes, *ctx.dataset.notes):
                 say(console, note)
-            evaluator = evaluator_of(ctx)
-            found = searched(ctx, pricer, budgets, evaluator)
+            oracle = oracle_of(ctx)
+            found = searched(ctx, pricer, budgets, oracle.evaluator)
             for budget in budgets:
                 try:
-                    report = _one(ctx, pricer, budget, evaluator, found)
+                    report = _one(ctx, pricer, budget, oracle, found)
                 except NasError as error:
                     failed(budget.ms, error)
                 else:
@@ -71,14 +71,16 @@ def _feasible(
     return budgets
 
 
-def _one(ctx: Context, pricer: Pricer, budget: Budget, evaluator: SupernetEvaluator, found: SearchResult) -> RunReport:
+def _one(ctx: Context, pricer: Pricer, budget: Budget, oracle: Oracle, found: SearchResult) -> RunReport:
     """The report of one budget; a run that has it is done."""
     run = _run(ctx, budget)
     if run.report.exists():
         return load(run.report)
     part = found.under(budget.ms)
     write_whole(run.arch, to_json(part.best.arch))
-    return finish(replace(ctx, run=run), pricer, budget, evaluator.network(part.best.arch), found=part)
+    own = replace(ctx, run=run)
+    network = started(own, oracle, part.best.arch)
+    return finish(own, pricer, budget, network, found=part, evaluator=oracle.evaluator)
 
 
 def _run(ctx: Context, budget: Budget) -> RunDir:

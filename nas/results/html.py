@@ -18,6 +18,7 @@ def page(report: RunReport) -> str:
         section("Accuracy against latency", pareto_svg(report) + _pareto(report)),
         section("Predicted against measured", _oracles(report)),
         section("Where the time goes", _layers(report)),
+        section("Hand-designed networks on this target", _references(report)) if report.references else "",
         section("Trimming", _trim(report)),
         section("Device and latency table", _device(report)),
         section("Run", _run(report)),
@@ -76,9 +77,9 @@ def _oracles(report: RunReport) -> str:
         ),
         (
             "Validation accuracy",
-            f"{inherited:.1%} (supernet, before trimming)",
-            f"{trained:.1%} (trained)",
-            f"{100 * (inherited - trained):+.1f} points",
+            report.search.prediction,
+            f"{trained:.1%} (trimmed and trained)",
+            "" if inherited is None else f"{100 * (inherited - trained):+.1f} points",
         ),
     ]
     return table(("", "predicted", "measured", "difference"), rows)
@@ -87,6 +88,25 @@ def _oracles(report: RunReport) -> str:
 def _layers(report: RunReport) -> str:
     total = sum(layer.ms for layer in report.layers)
     return f'{bars_svg(report.layers)}<p class="dim">{total:.3f} ms in all, as the table predicts it.</p>'
+
+
+def _references(report: RunReport) -> str:
+    rows = [
+        (
+            row.name,
+            f"{'about ' if row.guessed_pct else ''}{row.latency_ms:.3f}",
+            f"{row.params:,}",
+            f"{row.macs / 1e6:.2f}",
+            "yes" if row.fits else "no",
+        )
+        for row in report.references
+    ]
+    told = (
+        f"Made for the images and classes of {report.data.name} and priced by this run's table; not trained, and what "
+        f"their papers report is of other data. About: a kernel of it is unlike any that the table was measured on."
+    )
+    heads = ("network", "predicted, ms", "parameters", "million MACs", "within the budget")
+    return table(heads, rows) + f'<p class="dim">{escape(told)}</p>'
 
 
 def _trim(report: RunReport) -> str:
@@ -123,10 +143,11 @@ def _device(report: RunReport) -> str:
 
 def _run(report: RunReport) -> str:
     space, data = report.space, report.data
+    size = f"{data.size_px} px, {data.channels} channels, " if data.size_px else ""
     splits = f"{data.train_images:,} / {data.validation_images:,} / {data.test_images:,}"
     rows = [
         ("space", f"{space.name}, predicted {space.fastest_ms:.3f} to {space.slowest_ms:.3f} ms"),
-        ("data", f"{data.name}, {len(data.classes)} classes, {splits} images to train / validate / test"),
+        ("data", f"{data.name}, {len(data.classes)} classes, {size}{splits} images to train / validate / test"),
         ("search", f"{report.search.trials:,} distinct networks, seed {report.seed}"),
         *((f"time: {stage}", f"{seconds:,.1f} s") for stage, seconds in report.seconds.items()),
         ("time in all", f"{sum(report.seconds.values()):,.1f} s"),

@@ -118,7 +118,7 @@ class SpaceSummary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataSummary:
-    """The data set: class names, normalisation in [0, 1] units, images per split."""
+    """The data set: class names, normalisation in [0, 1] units, images per split, their size and channels."""
 
     name: str
     classes: tuple[str, ...]
@@ -127,6 +127,8 @@ class DataSummary:
     train_images: int
     validation_images: int
     test_images: int
+    size_px: int = 0
+    channels: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,11 +137,41 @@ class SearchSummary:
 
     Attributes:
         trials: Distinct networks evaluated.
-        inherited_accuracy: Validation accuracy of its best network with the supernet's weights.
+        inherited_accuracy: Validation accuracy that its best network was predicted to have, before it was trained on
+            its own; None where scores are no accuracies.
+        standard_error: Of that accuracy, by the number of validation images.
+        evaluator: What predicted it.
     """
 
     trials: int
-    inherited_accuracy: float
+    inherited_accuracy: float | None
+    standard_error: float | None = None
+    evaluator: str = "supernet"
+
+    @property
+    def prediction(self) -> str:
+        """The predicted accuracy in a few words."""
+        if self.inherited_accuracy is None:
+            return f"no accuracy is predicted by {self.evaluator}"
+        error = f" ± {100 * self.standard_error:.1f} points" if self.standard_error is not None else ""
+        return f"{self.inherited_accuracy:.1%}{error} ({self.evaluator})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReferenceRow:
+    """A hand-designed network made for the run's data: latency by the run's table, not trained.
+
+    Attributes:
+        fits: Whether its predicted latency keeps the budget.
+        guessed_pct: Share of that latency in kernels unlike any that was measured, per cent.
+    """
+
+    name: str
+    latency_ms: float
+    params: int
+    macs: int
+    fits: bool
+    guessed_pct: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,6 +189,7 @@ class RunReport:
         pareto: The front, fastest first.
         evaluated: All networks of the search.
         layers: The winner's predicted latency, kernel by kernel.
+        references: Hand-designed networks near the budget, fastest first.
         next: Commands to copy.
         notes: Lines for the reader.
     """
@@ -183,6 +216,7 @@ class RunReport:
     pareto: tuple[ParetoRow, ...]
     evaluated: tuple[Point, ...]
     layers: tuple[LayerLatency, ...]
+    references: tuple[ReferenceRow, ...] = ()
     next: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

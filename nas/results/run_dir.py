@@ -34,6 +34,21 @@ class RunDir:
         return self.path / "config.json"
 
     @property
+    def overrides(self) -> Path:
+        """Arguments that the run was made with, for further commands about it."""
+        return self.path / "overrides.json"
+
+    @property
+    def data(self) -> Path:
+        """What the run's data are: sizes, classes, normalisation, digest."""
+        return self.path / "data.json"
+
+    @property
+    def split(self) -> Path:
+        """Which images are in which split, where a seed made it."""
+        return self.path / "split.json"
+
+    @property
     def table(self) -> Path:
         """Latency table that the run used."""
         return self.path / "table.json"

@@ -21,7 +21,14 @@ def pareto_svg(report: RunReport) -> str:
         f"measured at {report.measured_ms.median:.3f} ms with {report.validation_accuracy:.1%} validation accuracy."
     )
     frame = grid(axes, "latency, ms", "validation accuracy", y_text=lambda share: f"{100 * share:g}%")
-    body = [*frame, *_networks(report, axes), *_budget(report, axes), *_winner(report, axes), *_legend(axes.left)]
+    body = [
+        *frame,
+        *_networks(report, axes),
+        *_references(report, axes),
+        *_budget(report, axes),
+        *_winner(report, axes),
+    ]
+    body += _legend(axes.left)
     return document("pareto", "Accuracy against latency", summary, body)
 
 
@@ -71,6 +78,16 @@ def _networks(report: RunReport, axes: Axes) -> list[str]:
     front = [row for i, row in enumerate(rows) if all(row.accuracy > faster.accuracy for faster in rows[:i])]
     line = " ".join(f"{axes.x(row.latency_ms):.1f},{axes.y(row.accuracy):.1f}" for row in front)
     return [*dots, f'<polyline class="front" points="{line}"/>', *nodes]
+
+
+def _references(report: RunReport, axes: Axes) -> list[str]:
+    """Hand-designed networks as marks on the axis of latencies: they have no accuracy on this data."""
+    return [
+        f'<path class="same" d="M {axes.x(row.latency_ms):.1f} {axes.bottom} v -9" stroke-width="2">'
+        f"<title>{escape(f'{row.name}, hand-designed: {row.latency_ms:.3f} ms predicted, not trained')}</title></path>"
+        for row in report.references
+        if axes.x_low <= row.latency_ms <= axes.x_high
+    ]
 
 
 def _budget(report: RunReport, axes: Axes) -> list[str]:

@@ -22,6 +22,7 @@ def screen(report: RunReport) -> list[str]:
     """Lines of the last screen, in the order of their importance."""
     return [
         verdict_line(report),
+        f"Accuracy on validation: predicted {report.search.prediction}, trained {report.validation_accuracy:.1%}",
         "",
         *pareto_table(report.pareto),
         "",

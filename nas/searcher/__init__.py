@@ -4,6 +4,7 @@ from nas.searcher.bounds import Extremes, extremes, require_feasible
 from nas.searcher.choice_space import AdditiveLatency, ChoiceSpace
 from nas.searcher.nearby import Latency, Priced, price
 from nas.searcher.pareto import pareto_front
+from nas.searcher.pruning import Pruner
 from nas.searcher.result import Candidate, SearchResult, Winner, trials_csv
 from nas.searcher.samplers import SAMPLERS
 from nas.searcher.search import search
@@ -19,6 +20,7 @@ __all__ = [
     "Extremes",
     "Latency",
     "Priced",
+    "Pruner",
     "SearchResult",
     "Storage",
     "Winner",

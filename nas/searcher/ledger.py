@@ -26,10 +26,11 @@ GIVEN_UP = "its worker was interrupted"
 WITHDRAWN = "claimed by another worker"
 ADOPTED = "taken into the search"
 REFUSED = "not a network of this space"
+DECLINED = "not worth its score"
 MAX_LOSSES = 3  # a network that was lost so often is what kills its workers
 REASON_CHARS = 500  # kept of a failure's reason
 
-_NO_FAILURES = (LOST, GIVEN_UP, WITHDRAWN, ADOPTED, REFUSED)
+_NO_FAILURES = (LOST, GIVEN_UP, WITHDRAWN, ADOPTED, REFUSED, DECLINED)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -41,7 +42,7 @@ class Ledger:
         done: Evaluated, in the order of their claims.
         claimed: Being evaluated by a live worker: number in the shared study.
         since: Trials that the shared study had when this run began, None for as many as it has now.
-        failed: Failed in this run (older failures may be tried again), or lost `MAX_LOSSES` times.
+        failed: Failed in this run (older failures may be tried again), lost `MAX_LOSSES` times, or declined.
         lost: Choices of those whose worker died or was interrupted, oldest first.
         failures: Evaluations that failed, all runs together.
         failures_in_a_row: Of all workers together, in this run.
@@ -175,6 +176,8 @@ class Ledger:
             self.lost[key] = dict(trial.params)
             if self._losses[key] >= MAX_LOSSES:
                 self.failed.add(key)
+        elif reason == DECLINED and key:
+            self.failed.add(key)
         elif trial.state is TrialState.FAIL and reason not in (None, *_NO_FAILURES):
             self._failed(trial, key, reason)
 

@@ -16,11 +16,11 @@ from typing import Any, cast
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
-from nas.errors import DeviceError, StorageError, TooManyFailuresError
+from nas.errors import DeclinedError, DeviceError, StorageError, TooManyFailuresError
 from nas.progress import Progress
 from nas.searcher.choice_space import network_key
 from nas.searcher.claims import BEAT_S, Lease
-from nas.searcher.ledger import ADOPTED, BEAT, DIGEST, LATENCY, REFUSED, Ledger
+from nas.searcher.ledger import ADOPTED, BEAT, DECLINED, DIGEST, LATENCY, REFUSED, Ledger
 from nas.searcher.nearby import Latency, Priced, neighbour, price
 from nas.space import Choice, Choices, Space, record, replay
 
@@ -102,6 +102,8 @@ class Worker:
         except (StorageError, DeviceError, KeyboardInterrupt):
             self.ledger.give_up(trial_id)
             raise
+        except DeclinedError:
+            self.ledger.fail(trial_id, DECLINED)
         except Exception as error:  # noqa: BLE001  one network that cannot be evaluated must not end the search
             self.ledger.fail(trial_id, f"{type(error).__name__}: {error}")
         else:
@@ -234,8 +236,13 @@ class Worker:
 def tell(progress: Progress, ledger: Ledger, limit_ms: float, trials: int) -> None:
     """Report how many networks are evaluated, and the best of them."""
     best = ledger.best(limit_ms)
-    note = f"best {best.values[0]:.1%} at {best.user_attrs[LATENCY]:.4g} ms" if best else ""
+    note = f"best {_shown(best.values[0])} at {best.user_attrs[LATENCY]:.4g} ms" if best else ""
     progress("search", min(ledger.evaluated(limit_ms), trials), trials, note)
+
+
+def _shown(score: float) -> str:
+    """An accuracy in per cent; what cannot be one as it is."""
+    return f"{score:.1%}" if 0 <= score <= 1 else f"{score:.4g}"
 
 
 def _number(value: object) -> float:

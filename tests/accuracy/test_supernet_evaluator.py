@@ -1,53 +1,81 @@
-"""Scores of inherited weights: deterministic, cached, recalibrated."""
+"""Scores of inherited weights: deterministic, recalibrated, kept."""
 
 from __future__ import annotations
 
+import pickle
 import random
+from pathlib import Path
 
 import pytest
 import torch
 
 from nas.accuracy import SupernetEvaluator, accuracy, standard_error
-from nas.data import load_fashion_mnist
+from nas.errors import InputError
 from nas.net import Network, Supernet
 from nas.space import largest, smallest, uniform
 from tests.net.zoo import SPACE
 
-
-def test_a_score_depends_on_the_network_alone() -> None:
-    data, supernet = load_fashion_mnist(), Supernet(SPACE.build(largest), seed=5)
-    arch, other = SPACE.build(smallest), SPACE.build(uniform(random.Random(3)))
-    first, second = SupernetEvaluator(supernet, data), SupernetEvaluator(supernet, data)
-    second(other)
-    assert first(arch) == second(arch)
-    assert 0 <= first(arch) <= 1
+SMALL, LARGE = SPACE.build(smallest), SPACE.build(largest)
 
 
-def test_a_network_is_scored_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    data, supernet = load_fashion_mnist(), Supernet(SPACE.build(largest))
-    evaluate, arch = SupernetEvaluator(supernet, data), SPACE.build(smallest)
-    score = evaluate(arch)
-    monkeypatch.setattr(evaluate, "network", None)
-    assert evaluate(SPACE.build(smallest)) == score
+def evaluator(data, *, seed: int = 5, folder: Path | None = None) -> SupernetEvaluator:
+    return SupernetEvaluator(Supernet(LARGE, seed=seed), data, images=32, folder=folder)
 
 
-def test_the_scored_network_has_the_statistics_of_training_images() -> None:
-    data, supernet = load_fashion_mnist(), Supernet(SPACE.build(largest))
-    network = SupernetEvaluator(supernet, data).network(SPACE.build(smallest))
+def test_a_score_depends_on_the_network_alone(data) -> None:
+    first, second = evaluator(data), evaluator(data)
+    second(SPACE.build(uniform(random.Random(3))))
+    assert first(SMALL) == second(SMALL)
+    assert 0 <= first(SMALL) <= 1
+
+
+def test_a_score_is_that_of_the_recalibrated_network(data) -> None:
+    evaluate = evaluator(data)
+    network = evaluate.network(SMALL)
     assert not network.training
     assert network.tensors()["stem.var"].ne(1).all()
+    assert evaluate(SMALL) == accuracy(network, data.val, data)
 
 
-def test_accuracy_counts_hits_in_evaluation_mode() -> None:
-    data = load_fashion_mnist()
-    network = Network(SPACE.build(smallest)).train()
+def test_a_network_is_scored_once_by_all_runs_together(data, tmp_path, monkeypatch) -> None:
+    scored = evaluator(data, folder=tmp_path)(SMALL)
+    later = evaluator(data, folder=tmp_path)
+    monkeypatch.setattr(later, "network", None)
+    assert later(SPACE.build(smallest)) == scored
+    assert pickle.loads(pickle.dumps(later))(SMALL) == scored  # noqa: S301 - its own
+
+
+def test_scores_of_other_weights_or_images_are_kept_apart(data, tmp_path) -> None:
+    identities = {evaluator(data).identity, evaluator(data, seed=6).identity}
+    identities.add(SupernetEvaluator(Supernet(LARGE, seed=5), data, images=31).identity)
+    assert len(identities) == 3
+    evaluator(data, folder=tmp_path)(SMALL)
+    evaluator(data, seed=6, folder=tmp_path)(SMALL)
+    assert len(list(tmp_path.glob("scores-*.json"))) == 2
+
+
+def test_a_batch_is_scored_in_one_call(data) -> None:
+    archs = [SMALL, SPACE.build(uniform(random.Random(3))), SMALL]
+    evaluate = evaluator(data)
+    assert evaluate.scores(archs) == [evaluate(arch) for arch in archs]
+
+
+def test_a_network_that_is_not_in_the_supernet_is_refused(data) -> None:
+    with pytest.raises(InputError, match="does not fit in the larger network"):
+        evaluator(data)(LARGE.with_widths({"stem": 64}))
+
+
+def test_the_standard_error_is_that_of_the_validation_images(data) -> None:
+    assert evaluator(data).standard_error(0.5) == standard_error(0.5, 70) == pytest.approx(0.5 / 70**0.5)
+    assert standard_error(0.5, 100) == 0.05
+
+
+def test_accuracy_counts_hits_in_evaluation_mode(data) -> None:
+    network = Network(SMALL).train()
     with torch.no_grad():
         network.get_parameter("classifier.weight").zero_()
-        network.get_parameter("classifier.bias").copy_(torch.arange(10.0) == 3)
-    assert accuracy(network, data.test, data) == pytest.approx(0.1)
+        network.get_parameter("classifier.bias").copy_(torch.arange(10.0) == 1)
+        network.tensors()["stem.mean"].fill_(0.5)
+    assert accuracy(network, data.test, data) == pytest.approx(0.5)
     assert network.training
-    assert not network.tensors()["stem.mean"].any()
-
-
-def test_standard_error() -> None:
-    assert standard_error(0.5, 100) == 0.05
+    assert (network.tensors()["stem.mean"] == 0.5).all()

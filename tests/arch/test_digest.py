@@ -64,6 +64,7 @@ def test_any_changed_width_shows(random_arch, seed, data):
         {"groups": 2},
         {"norm": False},
         {"padding": (2, 2)},
+        {"norm": False, "bias": False},
     ],
 )
 def test_a_changed_op_shows(change):
@@ -128,6 +129,24 @@ def test_a_shared_result_differs_from_one_computed_twice():
     shared = network(STEM, a, layer("sum", Kind.ADD, "a", "a"))
     twice = network(STEM, a, b, layer("sum", Kind.ADD, "a", "b"))
     assert digest(shared) != digest(twice)
+
+
+def test_a_biasless_convolution_differs_from_one_with_a_bias():
+    one, two = (network(dataclasses.replace(STEM, norm=False, bias=bias)) for bias in (True, False))
+    assert digest(one) != digest(two)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"), [(Kind.MAX_POOL, {"ceil": True}), (Kind.AVG_POOL, {"counts_padding": False})]
+)
+def test_options_of_pools_show(kind, change):
+    pool = layer("pool", kind, "stem", kernel=(3, 3), stride=2, padding=(1, 1))
+    assert digest(network(STEM, dataclasses.replace(pool, **change))) != digest(network(STEM, pool))
+
+
+def test_digests_do_not_change_with_the_version():
+    assert digest(network(STEM)) == "e046a128f022a363"
+    assert digest(network(dataclasses.replace(STEM, norm=False, act=Act.RELU))) == "d822aa16aea86167"
 
 
 def test_depthwise_is_a_grouped_convolution():

@@ -9,10 +9,11 @@ from nas.errors import InputError
 
 EVERYTHING = Arch(
     layers=(
-        Layer(name="a", kind=Kind.CONV, inputs=(IMAGE,), width="w", kernel=(1, 3), dilation=2, norm=False),
+        Layer(name="a", kind=Kind.CONV, inputs=(IMAGE,), width="w", kernel=(1, 3), dilation=2, norm=False, bias=False),
         Layer(name="b", kind=Kind.SLICE, inputs=("a",), width="rest", skip=("half",)),
-        Layer(name="c", kind=Kind.AVG_POOL, inputs=("b",), kernel=(2, 2), stride=2, padding=(0, 0)),
+        Layer(name="c", kind=Kind.AVG_POOL, inputs=("b",), kernel=(3, 3), stride=2, counts_padding=False),
         Layer(name="d", kind=Kind.SHUFFLE, inputs=("c",), groups=2),
+        Layer(name="e", kind=Kind.MAX_POOL, inputs=("d",), kernel=(3, 3), stride=2, padding=(0, 0), ceil=True),
     ),
     widths={IMAGE: 3, "w": 8, "half": 4, "rest": 4},
     size_px=8,

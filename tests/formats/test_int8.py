@@ -88,6 +88,31 @@ def test_typical_ranges_give_the_nodes_that_measured_ones_do(arch: Arch, tmp_pat
     assert executed(typical, tmp_path) == executed(measured, tmp_path)
 
 
+def pooled(name: str, kind: Kind, **options: object) -> Layer:
+    return Layer(name=name, kind=kind, inputs=("stem",), kernel=(3, 3), stride=2, **options)
+
+
+@pytest.mark.parametrize(
+    ("layers", "runs"),
+    [
+        ((pooled("x", Kind.AVG_POOL),), "QLinearAveragePool"),
+        ((pooled("x", Kind.AVG_POOL, counts_padding=False),), "QLinearAveragePool"),
+        ((pooled("x", Kind.MAX_POOL, padding=(0, 0), ceil=True),), "NhwcMaxPool"),
+        ((conv("x", "stem", Act.LEAKY_RELU),), "QLinearLeakyRelu"),
+        ((conv("x", "stem", Act.TANH),), "Tanh"),
+        ((conv("a", "stem"), Layer(name="x", kind=Kind.CONCAT, inputs=("a", "stem"))), "QLinearConcat"),
+    ],
+    ids=["average of all", "average of pixels", "max past the end", "leaky relu", "tanh", "concat"],
+)
+def test_what_other_families_use_runs_as_told(layers: tuple[Layer, ...], runs: str, tmp_path: Path) -> None:
+    arch = of(*layers)
+    model, images = onnx_model(arch), images_for(arch)
+    small = quantise(model, calibrate(model, images, infer))
+    exact, found = infer(model.SerializeToString(), images), infer(small.SerializeToString(), images)
+    assert np.abs(exact - found).mean() < 0.02 * np.abs(exact).max()
+    assert executed(small, tmp_path)[runs] == 1
+
+
 def test_convolutions_sums_pools_and_gates_run_in_integers(tmp_path: Path) -> None:
     arch = SPACE.build(largest)
     kinds = Counter(layer.kind for layer in arch.layers)

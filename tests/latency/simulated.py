@@ -13,10 +13,11 @@ import pytest
 
 from nas.arch import Arch
 from nas.errors import DeviceError
-from nas.latency import bench, grain, measure
-from nas.latency.kernels import fused_kernels
+from nas.latency import bench, grain, kernels, measure
+from nas.latency.kernels import Kernel
 from nas.latency.measure import MeasurePlan, measure_space
 from nas.latency.runtimes import LayerProfile
+from nas.latency.runtimes.machine import block_channels
 from nas.latency.session import Measured
 from nas.latency.similar import signature
 from nas.latency.table import LatencyTable
@@ -41,6 +42,11 @@ FEW = replace(
     head_expansions=(1,),
     feature_widths=(0,),
 )
+
+
+def fused_kernels(arch: Arch) -> tuple[Kernel, ...]:
+    """What this machine's runtime executes."""
+    return kernels.fused_kernels(arch, block=block_channels())
 
 
 def true_us(key: str) -> float:

@@ -47,7 +47,7 @@ def test_the_grain_of_a_machine(monkeypatch: pytest.MonkeyPatch, target: Target,
     monkeypatch.setattr(grain, "measure_networks", machine)
     found = find_grain(target, seed=1, progress=silent, folder=tmp_path)
     assert found.channels == GRAIN
-    assert 0.9 < found.cost < 1.1
+    assert 0.9 < found.cost < 1.2  # other widths leave the blocked layout: tensors are rearranged, a tenth of the time
     assert machine.folders == [tmp_path]
     assert len(machine.sessions[0]) == len(WIDTHS)
 

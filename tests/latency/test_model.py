@@ -55,7 +55,8 @@ def test_a_network_costs_its_rows_times_the_scale(model: LatencyModel, table: La
 def test_the_breakdown_names_layers_and_sums_to_the_whole(model: LatencyModel, arch: Arch) -> None:
     shares = model.breakdown(arch)
     assert sum(share.ms for share in shares) == pytest.approx(model.arch_ms(arch))
-    assert [share.layer for share in shares] == [layer.name for layer in arch.layers]
+    own = [share.layer for share in shares if "/" not in share.layer]  # the rest: changes of layout
+    assert own == [layer.name for layer in arch.layers if layer.name != "right"]  # computed with the other slice
     assert all(share.kernel in model.table.rows and share.ms > 0 for share in shares)
 
 

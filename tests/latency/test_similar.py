@@ -28,51 +28,60 @@ def similar(keys: list[str] | None = None, *, sights: float = 10.0) -> Similar:
     return Similar(keys, us, np.full(len(keys), sights), grain=GRAIN)
 
 
-def words_of(said: Signature) -> list[str]:
-    """What a signature says, as the words of a key but for the channels."""
-    return sorted([*said.group.split(), *said.finish.split(), f"{said.px}px"])
-
-
-def words_in(key: str) -> list[str]:
-    kind, _channels, *words = key.split()
-    return sorted([kind, *(word for word in words if not word.startswith("sq"))])
-
-
-def check(key: str, channels: tuple[int, int], px: int) -> None:
-    said = signature(key)
-    assert words_of(said) == words_in(key)
-    assert (said.channels, said.px, said.kind) == (channels, px, key.split(maxsplit=1)[0])
-
-
-def expected(kernel) -> tuple[tuple[int, int], int]:
-    op = kernel.op
-    return (op.in_channels, op.squeeze or op.out_channels), op.in_px
-
-
-@pytest.mark.parametrize("kernel", fused_kernels(every_kind()), ids=lambda kernel: kernel.key)
-def test_every_kind_of_kernel_is_read(kernel) -> None:
-    check(kernel.key, *expected(kernel))
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("conv 24>72 14px k1 relu", Signature("conv k1", "relu", 14, (24, 72))),
+        ("conv 24 14px k3 p0x0 s2 +sum relu6", Signature("conv k3 s2", "+sum relu6", 14, (24, 24))),
+        ("conv 60>240 14px k1 g3 plain relu", Signature("conv k1 plain grouped", "relu", 14, (60, 240), 3)),
+        ("conv 3>16 32px k3 s2", Signature("conv k3 s2 few", "", 32, (3, 16))),
+        ("conv 8>16 8px k3x1 d2 swish", Signature("conv k3x1 d2", "swish", 8, (8, 16))),
+        ("dw 72 14px k5 s2 hswish", Signature("dw k5 s2", "hswish", 14, (72, 72))),
+        ("se 72 14px sq24 hsigmoid relu", Signature("se", "hsigmoid relu", 14, (72, 24))),
+        ("slice 16 8px x2", Signature("slice", "x2", 8, (16, 16))),
+        ("slice 16>8 7px from4", Signature("slice", "", 7, (16, 8))),
+        ("concat 96 14px x2 plain", Signature("concat plain", "x2", 14, (96, 96))),
+        ("max_pool 64 14px k3 p0x0 e1x1 s2", Signature("max_pool k3 s2", "", 14, (64, 64))),
+        ("shuffle 60 14px g3", Signature("shuffle grouped", "", 14, (60, 60), 3)),
+        ("linear 1280>1000 1px of16", Signature("linear", "", 1, (1280, 1000), 16)),
+        ("to_plain 24 56px", Signature("to_plain", "", 56, (24, 24))),
+    ],
+)
+def test_keys_are_read(key: str, said: Signature) -> None:
+    assert signature(key) == said
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_kernels_of_a_space_are_read(seed: int) -> None:
-    for kernel in fused_kernels(SPACE.build(uniform(random.Random(seed)))):
-        check(kernel.key, *expected(kernel))
+    for kernel in (*fused_kernels(SPACE.build(uniform(random.Random(seed)))), *fused_kernels(every_kind())):
+        said, op = signature(kernel.key), kernel.op
+        if "/" not in kernel.layers[0] and len(kernel.layers) == 1:
+            assert (said.channels, said.px) == ((op.in_channels, op.squeeze or op.out_channels), op.in_px)
+        assert said.kind == kernel.key.split(maxsplit=1)[0]
+
+
+def test_factorised_kernels_have_the_pixels_of_their_window() -> None:
+    assert [signature(f"conv 8 8px {size}").window for size in ("k1", "k3", "k1x7", "k3x1")] == [1, 9, 7, 3]
 
 
 def test_kernels_of_one_signature_are_one() -> None:
-    keys = keys_of([every_kind(), *(SPACE.build(uniform(random.Random(seed))) for seed in range(30))])
+    keys = keys_of([SPACE.build(uniform(random.Random(seed))) for seed in range(30)])
     assert len(set(map(signature, keys))) == len(keys)
 
 
-def test_what_another_computation_is() -> None:
-    assert signature("conv 8>16 8px k3x1 d2 swish").group == "conv k3x1 d2"
-    assert signature("conv 8 8px k1 +sum relu6").finish == "+sum relu6"
-    assert signature("slice 16>8 7px from4").group == "slice from4"
+def test_numbers_of_a_group() -> None:
     assert signature("conv 16 14px k5 s2 g4").number("s") == 2
     assert signature("conv 16 14px k5 s2 g4").number("k") == 5
     assert signature("conv 16 14px k5").number("s") == 1
+
+
+def test_the_nearest_kin_prices_what_was_never_measured() -> None:
+    found = similar([f"conv {width} {px}px k3 relu" for width in (16, 32, 64, 96) for px in (7, 14, 28)])
+    (us,) = found.us(["conv 48 14px k5 relu"], kin=True)
+    assert us == pytest.approx(true_us("conv 48 14px k5 relu"), rel=0.3)
+    assert np.isnan(found.us(["conv 48 14px k5 relu", "dw 48 14px k3 relu"])).all()
+    assert np.isnan(found.us(["dw 48 14px k3 relu"], kin=True)).all()
 
 
 def test_measured_kernels_keep_their_price() -> None:
@@ -145,4 +154,4 @@ def test_likeness_is_a_correlation(keys: list[str], grain: int) -> None:
 
 def test_prices_are_positive_whatever_was_measured() -> None:
     found = Similar(GRID, np.zeros(len(GRID)), np.ones(len(GRID)), grain=GRAIN)
-    assert (found.us([*GRID, "conv 1>1 1px k1 relu", "conv 4096>4096 224px k3 relu"]) > 0).all()
+    assert (found.us([*GRID, "conv 8>1 1px k1 relu", "conv 4096>4096 224px k3 relu"]) > 0).all()

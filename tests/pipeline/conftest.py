@@ -135,4 +135,4 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def refuse(*_: object) -> bool:
         pytest.fail("a training step was taken")
 
-    return lambda: monkeypatch.setattr("nas.training.loop._step", refuse)
+    return lambda: monkeypatch.setattr("nas.training.loop._Training._step", refuse)

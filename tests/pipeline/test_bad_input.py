@@ -77,7 +77,7 @@ def class_without_images(root: Path) -> str:
 def unreadable(root: Path) -> str:
     for path in (root / "down").iterdir():
         path.write_bytes(b"not an image")
-    return "40 of 120 images under"
+    return "40 of 120 images of"
 
 
 @pytest.mark.parametrize("spoil", [emptied, one_class, class_without_images, unreadable])
@@ -248,8 +248,9 @@ def test_a_network_that_is_not_trained_yet(copied) -> None:
 
 
 def test_a_truncated_supernet(copied, untrained) -> None:
-    (supernet,) = (copied.path / "runs" / ".cache").rglob("*.safetensors")
-    supernet.write_bytes(supernet.read_bytes()[:100])
+    (supernet,) = (copied.path / "runs" / ".cache").rglob("supernet.safetensors")
+    for path in supernet.parent.glob("*.safetensors"):  # the last checkpoint and the one before
+        path.write_bytes(path.read_bytes()[:100])
     untrained()
     assert f"cannot read checkpoint {supernet}" in refused(copied, "search")
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 
 from nas import cli
+from nas.latency.measure import model_of
+from nas.latency.model import LatencyModel
+from nas.latency.table import load_table
+from nas.pipeline import catalogue
+from nas.progress import Progress
+from nas.settings import Settings
 
 
 def test_measure_prints_the_proof_of_its_table(home, steady) -> None:
@@ -123,11 +130,21 @@ def test_profile_of_a_run_and_of_its_file(copied, untrained) -> None:
         assert f"predicted {report['predicted_ms']:.4g} ms" in outcome.out
 
 
-def test_profile_of_a_hand_designed_network(copied) -> None:
-    outcome = copied.do("profile", "network=mobilenet_v3_small")
+def test_profile_of_a_hand_designed_network(copied, monkeypatch, tmp_path) -> None:
+    def of_the_run(settings: Settings, progress: Progress) -> tuple[LatencyModel, Path]:
+        """The run's table instead of probes, which take minutes."""
+        table = load_table(copied.run.table, target=settings.target, host=None)
+        return model_of(table), copied.run.table
+
+    monkeypatch.setattr(catalogue, "open_vocabulary", of_the_run)
+    outcome = copied.do("profile", "network=mobilenet_v3_small", "design.size_px=96", f"json={tmp_path / 'one.json'}")
     assert (outcome.code, outcome.err) == (0, "")
-    assert "mobilenet_v3_small: 2,5" in outcome.out
-    assert "224 px" in outcome.out
+    (found,) = json.loads((tmp_path / "one.json").read_text())["networks"]
+    assert (found["name"], found["size_px"], found["params"]) == ("mobilenet_v3_small", 96, 2_542_856)
+    assert found["measured_ms"]["median"] > 0
+    assert found["batches"][0]["batch"] == 8
+    assert "mobilenet_v3_small" in outcome.out
+    assert (tmp_path / "one.svg").read_text().startswith("<svg")
 
 
 def test_the_next_commands_can_be_copied(copied, capsys) -> None:

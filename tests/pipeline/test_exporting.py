@@ -5,12 +5,9 @@ from __future__ import annotations
 import importlib
 import json
 
-import numpy as np
 import onnx
 import pytest
 
-from nas.data import Split
-from nas.pipeline import exporting
 from nas.results import load
 
 
@@ -41,11 +38,3 @@ def test_a_file_that_loses_accuracy_in_eight_bits_is_not_handed_over(home, stead
     assert outcome.code == 6
     assert "choose target.precision=fp32" in outcome.err
     assert not home.run.onnx.exists()
-
-
-@pytest.mark.parametrize(("count", "places"), [(3, [0, 4, 9]), (10, list(range(10))), (20, list(range(10)))])
-def test_images_are_taken_from_the_whole_split(count: int, places: list[int]) -> None:
-    split = Split(images=np.zeros((10, 4, 4, 1), np.uint8), labels=np.arange(10))
-    taken = exporting._spread(split, count)
-    assert taken.labels.tolist() == places
-    assert len(taken.images) == len(places)

@@ -66,7 +66,7 @@ def test_a_lost_report_is_written_again(copied, untrained) -> None:
 
 
 def test_a_lost_cache_trains_the_same_supernet(copied) -> None:
-    (supernet,) = (copied.path / "runs" / ".cache").rglob("*.safetensors")
+    (supernet,) = (copied.path / "runs" / ".cache").rglob("supernet.safetensors")
     before = load_file(supernet)
     supernet.unlink()
     assert copied.do("search").code == 0

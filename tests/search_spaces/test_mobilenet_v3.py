@@ -110,7 +110,7 @@ def test_squeeze_excite_shows_in_the_digest():
         ({"grain": 0}, "grain = 0"),
         ({"stages": (StageSpace(widths=(8,), depths=(0, 1), stride=1),)}, r"stages\[0\].depths"),
         ({"stages": (StageSpace(widths=(), depths=(1,), stride=1),)}, r"stages\[0\].widths is empty"),
-        ({"stages": (StageSpace(widths=(8,), depths=(1,), stride=0),)}, r"stages\[0\].stride = 0"),
+        ({"stages": (StageSpace(widths=(8,), depths=(1,), stride=0),)}, r"stages\[0\]: stride = 0"),
         ({"stages": (StageSpace(widths=(8,), depths=(1,), stride=1, kernels=(2,)),)}, r"stages\[0\].kernels"),
     ],
 )

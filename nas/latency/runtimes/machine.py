@@ -6,6 +6,7 @@ are `unknown`, and the limits those of the process.
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 from collections.abc import Iterator
@@ -38,6 +39,12 @@ def host_of(target: Target, *, runtime_version: str) -> Host:
         precision=target.precision,
         batch=target.batch,
     )
+
+
+@functools.cache
+def block_channels() -> int:
+    """Channels of one vector register, which convolutions compute together: 16 with AVX-512, else 8."""
+    return 16 if _cpu()[2].startswith("avx512") else 8
 
 
 def require_cpus(threads: int) -> None:

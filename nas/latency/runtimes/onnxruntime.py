@@ -8,6 +8,7 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from nas.arch import Arch, Kind
 from nas.errors import DeviceError
 from nas.formats.int8 import write_int8
 from nas.formats.onnx import INPUT, OUTPUT, write_onnx
-from nas.latency.kernels import Kernel, fused_kernels, kernel_key
+from nas.latency.kernels import TO_FORM, Kernel, fused_kernels, kernel_key
+from nas.latency.layout import Form, layouts
 from nas.latency.runtimes.base import LayerProfile
-from nas.latency.runtimes.machine import host_of, require_cpus
+from nas.latency.runtimes.machine import block_channels, host_of, require_cpus
 from nas.latency.timing import stats
 from nas.target import Host, Target
 
@@ -29,6 +31,7 @@ TRIM = 0.6  # share of a node's fastest runs that its time is the mean of: whole
 _NODE = "_kernel_time"
 _REWRITTEN = re.compile(r"(_nchwc|_token_\d+)$")  # suffix of a node that was fused or moved to another layout
 _LAYOUT_CHANGE = "Reorder"
+_CHANGES: Mapping[Form, str] = MappingProxyType({Form.PLAIN: "ReorderOutput", Form.BLOCKED: "ReorderInput"})
 
 
 class OnnxRuntime:
@@ -51,7 +54,7 @@ class OnnxRuntime:
 
     def kernels(self, arch: Arch) -> Sequence[Kernel]:
         """See `Runtime`."""
-        return _layer_kernels(arch) if self._target.precision == "int8" else fused_kernels(arch)
+        return _layer_kernels(arch) if self._target.precision == "int8" else fused_kernels(arch, block=block_channels())
 
     def prepare(self, model: bytes) -> Callable[[], object]:
         """See `Runtime`."""
@@ -122,7 +125,9 @@ def _layer_profiles(events: Sequence[Mapping[str, Any]], arch: Arch, runs: int) 
     count = len(nodes) // runs
     durations_us = np.array([event["dur"] for event in nodes], dtype=float).reshape(runs, count)[1:]
     kept = np.sort(durations_us, axis=0)[: max(1, int(TRIM * (runs - 1)))].mean(axis=0)
-    owners = np.array(_owners([event["name"].removesuffix(_NODE) for event in nodes[:count]], arch))
+    names = [event["name"].removesuffix(_NODE) for event in nodes[:count]]
+    shapes = [_shape(event) for event in nodes[:count]]
+    owners = np.array(_with_changes(names, shapes, _owners(names, arch), arch))
     return {
         owner: LayerProfile(
             profiled_us=float(kept[owners == owner].sum()),
@@ -147,6 +152,40 @@ def _owners(nodes: Sequence[str], arch: Arch) -> list[str]:
         excited = nodes[i].startswith(_LAYOUT_CHANGE) and excites.get(after) and not excites.get(before)
         owners.append(name or (after if excited else before or after))
     return owners
+
+
+def _shape(event: Mapping[str, Any]) -> tuple[int, ...]:
+    """Shape of a node's output; empty where the profile does not tell."""
+    shapes = event.get("args", {}).get("output_type_shape") or [{}]
+    return tuple(next(iter(shapes[0].values()), ()))
+
+
+def _with_changes(
+    nodes: Sequence[str], shapes: Sequence[tuple[int, ...]], owners: Sequence[str], arch: Arch
+) -> list[str]:
+    """Owners of the nodes, with the layout changes that are kernels of their own going to these.
+
+    The profile does not say which tensor a layout change rearranges, but changes of one shape cost the same.
+    """
+    ops = arch.ops()
+    by_name = {layer.name: op for layer, op in zip(arch.layers, ops, strict=True)}
+    waiting: dict[tuple[str, int], list[str]] = {}
+    for change in layouts(arch, ops, block=block_channels()).changes:
+        op = by_name[change.tensor]
+        name = f"{change.tensor}/{TO_FORM[change.form]}"
+        waiting.setdefault((_CHANGES[change.form], op.out_px), []).append(name)
+    excites = {layer.name for layer in arch.layers if layer.kind is Kind.SE}
+    found = []
+    for node, shape, owner in zip(nodes, shapes, owners, strict=True):
+        queue = waiting.get((_REWRITTEN.sub("", node), shape[-1] if shape else 0), [])
+        fits = [name for name in queue if by_name[name.rpartition("/")[0]].out_channels in shape or not shape]
+        name = next(iter(fits or queue), "")
+        if name and owner not in excites:
+            queue.remove(name)
+            found.append(name)
+        else:
+            found.append(owner)
+    return found
 
 
 def _layer_of(node: str, layers: Mapping[str, bool]) -> str:

@@ -1,0 +1,195 @@
+"""How a run scores candidates, and the trained network that its later stages begin with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, assert_never
+
+from nas.accuracy import (
+    CallableEvaluator,
+    Evaluator,
+    Filtered,
+    ProxyEvaluator,
+    ShortTrainingEvaluator,
+    SupernetEvaluator,
+)
+from nas.arch import Arch, to_json
+from nas.errors import InputError
+from nas.files import exclusive, write_whole
+from nas.net import Network, load_network, save_network
+from nas.pipeline.context import Context
+from nas.pipeline.starting import starting_weights
+from nas.settings import CallableSettings, ShortTrainingSettings, SupernetSettings, ZeroCostSettings
+from nas.training import discard, fine_tune, train_supernet
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Oracle:
+    """How candidates are scored.
+
+    Attributes:
+        supernet: Whose weights the network that was found inherits; None: it is trained first.
+    """
+
+    evaluator: Evaluator
+    supernet: SupernetEvaluator | None
+
+
+def oracle_of(ctx: Context) -> Oracle:
+    """Stage `supernet`, where there is one, and the evaluator that `accuracy` names, behind its filter.
+
+    Raises:
+        InputError: The data are too few, or a file is damaged or of another training.
+        StorageError: A file cannot be written.
+    """
+    oracle = _unfiltered(ctx)
+    wanted = ctx.settings.cheap_filter
+    if wanted is None:
+        return oracle
+    proxy = ProxyEvaluator(
+        wanted.proxy, ctx.dataset, seed=ctx.settings.seed, device=ctx.device, folder=ctx.run.path / "filter"
+    )
+    return Oracle(evaluator=Filtered(oracle.evaluator, proxy, share=wanted.share), supernet=oracle.supernet)
+
+
+def supernet_of(ctx: Context) -> SupernetEvaluator:
+    """Stage `supernet`: trained once and shared by every run that asks for the same.
+
+    Raises:
+        InputError: This kind of accuracy has no supernet.
+    """
+    settings = ctx.settings.accuracy
+    if isinstance(settings, ShortTrainingSettings) and settings.supernet is not None:
+        settings = settings.supernet
+    if not isinstance(settings, SupernetSettings):
+        raise InputError("this accuracy has no supernet to train or to inherit from; choose accuracy=supernet")
+    folder = _cache(ctx) / f"supernet-{_supernet_key(ctx, settings)}"
+    with exclusive(folder / ".lock"), ctx.run.timed("supernet", ctx.progress) as progress:
+        supernet = train_supernet(
+            ctx.space,
+            ctx.dataset,
+            settings.recipe,
+            strategy=settings.make_strategy(),
+            seed=ctx.settings.seed,
+            device=ctx.device,
+            checkpoint=folder / "supernet.safetensors",
+            progress=progress,
+            init=starting_weights(ctx, settings, folder),
+        )
+    return SupernetEvaluator(
+        supernet, ctx.dataset, images=settings.recalibration_images, seed=ctx.settings.seed, folder=folder
+    )
+
+
+def started(ctx: Context, oracle: Oracle, arch: Arch) -> Network:
+    """The trained network that trimming begins with: inherited weights, or, without a supernet, a training of its own.
+
+    That training, stage `train`, follows the recipe of `finetune`, from fresh weights.
+    """
+    if oracle.supernet is not None:
+        return oracle.supernet.network(arch)
+    described, weights = ctx.run.path / "start.json", ctx.run.path / "start.safetensors"
+    if described.exists() and weights.exists() and described.read_text(encoding="utf-8") == to_json(arch):
+        return load_network(described, weights).to(ctx.device)
+    checkpoint = ctx.run.path / "train.safetensors"
+    with ctx.run.timed("train", ctx.progress) as progress:
+        network = fine_tune(
+            Network(arch, seed=ctx.settings.seed),
+            ctx.dataset,
+            ctx.settings.finetune,
+            seed=ctx.settings.seed,
+            device=ctx.device,
+            checkpoint=checkpoint,
+            progress=lambda _stage, done, total, note: progress("train", done, total, note),
+        )
+    save_network(weights, network)
+    write_whole(described, to_json(arch))
+    discard(checkpoint)
+    return network
+
+
+def _unfiltered(ctx: Context) -> Oracle:
+    settings = ctx.settings.accuracy
+    match settings:
+        case SupernetSettings():
+            supernet = supernet_of(ctx)
+            return Oracle(evaluator=supernet, supernet=supernet)
+        case ShortTrainingSettings():
+            return _short_training(ctx, settings)
+        case ZeroCostSettings():
+            parts = {"score": settings.score, "images": settings.images}
+            proxy = ProxyEvaluator(
+                settings.score,
+                ctx.dataset,
+                images=settings.images,
+                seed=ctx.settings.seed,
+                device=ctx.device,
+                folder=_scores(ctx, parts),
+            )
+            return Oracle(evaluator=proxy, supernet=None)
+        case CallableSettings():
+            return Oracle(evaluator=_callable(ctx, settings), supernet=None)
+        case _:
+            assert_never(settings)
+
+
+def _short_training(ctx: Context, settings: ShortTrainingSettings) -> Oracle:
+    supernet = supernet_of(ctx) if settings.start == "supernet" else None
+    origin = f"supernet {supernet.identity}" if supernet else "fresh"
+    evaluator = ShortTrainingEvaluator(
+        supernet.network if supernet else partial(Network, seed=ctx.settings.seed),
+        ctx.dataset,
+        settings.recipe,
+        origin=origin,
+        unpromising=settings.make_pruner(),
+        images=settings.recalibration_images,
+        seed=ctx.settings.seed,
+        device=ctx.device,
+        folder=_scores(ctx, {"origin": origin, "settings": asdict(settings)}),
+    )
+    return Oracle(evaluator=evaluator, supernet=supernet)
+
+
+def _callable(ctx: Context, settings: CallableSettings) -> CallableEvaluator:
+    parts = {"callable": settings.evaluator, "options": settings.options}
+    return CallableEvaluator(
+        settings.make(dataset=ctx.dataset, device=ctx.device, seed=ctx.settings.seed),
+        name=f"callable {settings.evaluator}",
+        is_accuracy=settings.is_accuracy,
+        identity=json.dumps([parts, ctx.settings.seed, ctx.dataset.digest()], sort_keys=True, default=str),
+        folder=ctx.run.path,  # what its code was then is not known, so no other run may trust its scores
+    )
+
+
+def _cache(ctx: Context) -> Path:
+    return ctx.settings.runs_dir / ".cache"
+
+
+def _scores(ctx: Context, parts: Mapping[str, Any]) -> Path:
+    """Folder of the scores that runs with the same settings share."""
+    return _cache(ctx) / f"scores-{_hash({**parts, 'data': ctx.dataset.digest(), 'seed': ctx.settings.seed})}"
+
+
+def _supernet_key(ctx: Context, settings: SupernetSettings) -> str:
+    """Identifies everything that a supernet's weights depend on."""
+    init = settings.init
+    return _hash(
+        {
+            "space": ctx.settings.composed["space"],
+            "recipe": asdict(settings.recipe),
+            "strategy": repr(settings.make_strategy()),
+            "init_network": settings.init_network,
+            "init": hashlib.sha256(init.read_bytes()).hexdigest() if init and init.is_file() else str(init),
+            "data": ctx.dataset.digest(),
+            "seed": ctx.settings.seed,
+        }
+    )
+
+
+def _hash(parts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]

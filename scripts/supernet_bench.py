@@ -1,0 +1,130 @@
+"""What the parts of `benchmark_supernet.py` share: data, truth, trained supernets, and the file of results."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cifar import load_cifar
+from supernet_bars import FULL_BARS, SMALL_BARS
+from supernet_stats import Floats
+from supernet_truth import TRUTH, read_truth, settings_of, space_of
+
+from nas.accuracy import SupernetEvaluator
+from nas.latency.measure import MeasurePlan
+from nas.net import Supernet
+from nas.progress import silent
+from nas.training import Recipe, train_supernet
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Size:
+    """How much is done.
+
+    Attributes:
+        supernet: How a supernet is trained.
+        shorter: A training after which inherited accuracy is about that of networks trained alone.
+        finetune_lr: Peak rate of fine-tuning for a quarter of the truth's steps.
+        networks: At most so many networks of the truth.
+        steps: Of every other training, where it is not the truth's; None: the truth's.
+        trials: Networks that a search of one budget scores.
+        pace_steps: Steps that are timed.
+    """
+
+    supernet: Recipe
+    shorter: Recipe
+    bars: Mapping[str, str]
+    finetune_lr: float = 0.05
+    networks: int = 1000
+    steps: int | None = None
+    trials: int = 80
+    pace_steps: int = 100
+    plan: MeasurePlan | None = None
+
+
+SMALL = Size(supernet=Recipe(epochs=20), shorter=Recipe(epochs=8), bars=SMALL_BARS)
+FULL = Size(supernet=Recipe(epochs=150), shorter=Recipe(epochs=8), bars=FULL_BARS)
+QUICK = Size(
+    supernet=Recipe(steps=40),
+    shorter=Recipe(steps=20),
+    bars=SMALL_BARS,
+    networks=4,
+    steps=20,
+    trials=6,
+    pace_steps=10,
+    plan=MeasurePlan(networks=24, anchors=4, heldout=4, rounds=8, profile_runs=4, seconds=5),
+)
+
+
+class Bench:
+    """The benchmark at work; results are written after everything that takes long."""
+
+    def __init__(self, file: Path, size: Size, *, device: str, cache: Path | None) -> None:
+        self.size, self.device, self._file = size, device, file
+        self.result: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+        self.dataset = load_cifar(cache)
+        self.truth = read_truth(TRUTH)
+        self.settings = settings_of(self.truth.space, self.truth.target)
+        self.space = space_of(self.settings)
+        self.archs = self.truth.archs(self.space)[: size.networks]
+        known = self.truth.networks[: size.networks]
+        self.ms: Floats = np.array([network.predicted_ms for network in known])
+        self.macs: Floats = np.array([network.macs for network in known], dtype=np.float64)
+
+    @property
+    def alone(self) -> Floats:
+        """Test accuracy of the truth's networks, (networks, seeds)."""
+        known = self.truth.networks[: self.size.networks]
+        return np.array([[one.test_accuracy for one in network.trained] for network in known])
+
+    @property
+    def recipe(self) -> Recipe:
+        """How networks are trained alone."""
+        return replace(self.truth.recipe, epochs=None, steps=self.size.steps) if self.size.steps else self.truth.recipe
+
+    @property
+    def quarter(self) -> Recipe:
+        """A quarter of the truth's steps."""
+        steps = self.size.steps or self.truth.steps // 4
+        return replace(self.truth.recipe, epochs=None, steps=steps, lr=self.size.finetune_lr)
+
+    def keep(self, figures: Mapping[str, Any]) -> None:
+        """Add figures and write the file."""
+        self.result |= figures
+        self._file.write_text(json.dumps(self.result, indent=2) + "\n")
+
+    def once(self, table: str, key: str, work: Callable[[], Any]) -> Any:
+        """A row of a table in the file; worked out where it is not there yet."""
+        rows = self.result.setdefault(table, {})
+        if key not in rows:
+            rows[key] = work()
+            self.keep({})
+            print(table, key, rows[key] if isinstance(rows[key], float) else "", flush=True)
+        return rows[key]
+
+    def supernet(self, seed: int) -> Supernet:
+        """A trained supernet; the first call trains it."""
+        return self._trained(self.size.supernet, seed, f"supernet{seed}")
+
+    def shorter(self) -> SupernetEvaluator:
+        """What scores networks with a supernet that was trained for a shorter time."""
+        return SupernetEvaluator(self._trained(self.size.shorter, 0, "shorter"), self.dataset)
+
+    def _trained(self, recipe: Recipe, seed: int, name: str) -> Supernet:
+        start, path = time.monotonic(), self._file.with_suffix(f".{name}.safetensors")
+        begun = path.exists()
+        supernet = train_supernet(
+            self.space, self.dataset, recipe, seed=seed, device=self.device, checkpoint=path, progress=silent
+        )
+        if not begun:
+            self.keep({f"train_seconds_{name}": time.monotonic() - start})
+        return supernet
+
+    def evaluator(self, seed: int) -> SupernetEvaluator:
+        """What scores networks with a supernet."""
+        return SupernetEvaluator(self.supernet(seed), self.dataset)

@@ -1,0 +1,208 @@
+"""Found networks beside hand-designed ones that take equally long on the target, all trained alone by one recipe.
+
+A family's width multiplier is chosen by measured latency. For images of 32 px it may keep its first stride at 1, as is
+usual; whether it does is chosen for each family by one training at the middle budget, so that it shows its best. A
+family that is slower than the found network at any width is raced all the same, with its fastest member.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from supernet_bench import Bench
+from supernet_truth import SEEDS
+
+from nas.accuracy import accuracy
+from nas.arch import Arch, cost, digest
+from nas.convert import build
+from nas.errors import InputError
+from nas.latency.measure import measure_space, model_of
+from nas.latency.session import measure_networks
+from nas.net import Network
+from nas.progress import silent
+from nas.searcher import search
+from nas.space import Choices, replay
+from nas.training import fine_tune
+from search_spaces.lcnet import pp_lcnet
+from search_spaces.mobilenet_v2 import mobilenet_v2
+from search_spaces.mobilenet_v3_designs import mobilenet_v3_large, mobilenet_v3_small
+from search_spaces.shufflenet_v2 import shufflenet_v2
+
+FAMILIES: Mapping[str, Callable[..., Arch]] = MappingProxyType(
+    {
+        "mobilenet_v2": mobilenet_v2,
+        "mobilenet_v3_small": mobilenet_v3_small,
+        "mobilenet_v3_large": mobilenet_v3_large,
+        "shufflenet_v2": shufflenet_v2,
+        "pp_lcnet": pp_lcnet,
+    }
+)
+FOUND = "found"
+PLACES = (0.8, 0.9, 1.0)  # of the budgets on the truth's latency range, by ratio: below, rivals have no channels left
+TOTAL_STRIDES = (16, 32)  # image over last feature map: 8, usual for 32 px, is out of reach of the rivals here
+WIDTHS = tuple(round(0.05 * 1.025**step, 4) for step in range(140))  # 0.05 to 1.5
+MOST_MACS = 25e6  # of a rival that is timed at all
+CANDIDATES = 6  # widths of a family that are timed beside a found network
+PILOT_ROUNDS, ROUNDS = 15, 120
+EQUAL = 0.05  # latencies that differ by no more than this share are near enough to choose a stride by accuracy
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rival:
+    """A network and what it took in the session in which those of its budget were timed.
+
+    Attributes:
+        width, total_stride: What makes it in its family.
+        choices: What makes a found one in the space.
+    """
+
+    budget_ms: float
+    network: str
+    measured_ms: float
+    width: float = 1.0
+    total_stride: int = 0
+    choices: dict[str, int | float | str] | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timed:
+    """A network of a family and the milliseconds that it takes."""
+
+    width: float
+    arch: Arch
+    ms: float
+
+
+def rivals(bench: Bench) -> dict[str, Any]:
+    """Race them; a row a network, budget and seed."""
+    timed = bench.once("timed", "rivals", lambda: [rival.plain() for rival in _timed(bench)])
+    every = [build(Rival, row) for row in timed]
+    best = _best_strides(bench, every)
+    raced = [rival for rival in every if rival.network == FOUND or best[rival.network] == rival.total_stride]
+    rows = [
+        rival.plain() | {"seed": seed, "accuracy": _trained(bench, rival, seed)} for rival in raced for seed in SEEDS
+    ]
+    return {"rivals": rows, **_verdict(rows)}
+
+
+def _verdict(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """How many rivals are better than the found network of their budget, in the mean over seeds."""
+    mean: dict[tuple[float, str], float] = {}
+    for row in rows:
+        key = (row["budget_ms"], row["network"])
+        mean[key] = mean.get(key, 0.0) + row["accuracy"] / len(SEEDS)
+    leads = [mean[budget, FOUND] - value for (budget, name), value in mean.items() if name != FOUND]
+    found_ms = {row["budget_ms"]: row["measured_ms"] for row in rows if row["network"] == FOUND}
+    apart = [abs(row["measured_ms"] / found_ms[row["budget_ms"]] - 1) for row in rows]
+    return {
+        "rivals_above": sum(lead <= 0 for lead in leads),
+        "least_lead_points": 100 * min(leads),
+        "rivals_latency_apart_pct": 100 * max(apart),
+    }
+
+
+def _timed(bench: Bench) -> list[Rival]:
+    """Found networks of three budgets and, of each family and stride, the width nearest in measured latency."""
+    target = bench.settings.target
+    plan = bench.size.plan or bench.settings.latency
+    model = model_of(measure_space(bench.space, target, plan, known=None, seed=0, progress=silent), bench.space)
+    priced = [model.arch_ms(arch) for arch in bench.archs]
+    low, high = min(priced), max(priced)
+    budgets_ms = [low * (high / low) ** place for place in PLACES]
+    trials = bench.size.trials * len(budgets_ms)
+    found = search(bench.space, bench.evaluator(SEEDS[0]), model.arch_ms, budgets_ms=budgets_ms, trials=trials, seed=0)
+    pilot = {(name, stride): _pilot(bench, name, stride) for name in FAMILIES for stride in TOTAL_STRIDES}
+    return [
+        rival
+        for winner in found.winners
+        for rival in _of_equal_latency(bench, pilot, winner.budget_ms, winner.candidate.choices)
+    ]
+
+
+def _pilot(bench: Bench, name: str, total_stride: int) -> list[Timed]:
+    """Every different network of a family, by width multiplier, and about what it takes."""
+    found: dict[str, tuple[float, Arch]] = {}
+    for width in WIDTHS:
+        try:
+            arch = _member(name, width, total_stride)
+        except InputError:  # a width that leaves no channels
+            continue
+        if cost(arch).macs <= MOST_MACS:
+            found.setdefault(digest(arch), (width, arch))
+    ms = _measured_ms(bench, [arch for _, arch in found.values()], PILOT_ROUNDS)
+    return [Timed(width=width, arch=arch, ms=own_ms) for (width, arch), own_ms in zip(found.values(), ms, strict=True)]
+
+
+def _of_equal_latency(
+    bench: Bench, pilot: Mapping[tuple[str, int], list[Timed]], budget_ms: float, choices: Choices
+) -> list[Rival]:
+    """A found network and, of each family and stride, the member nearest to it: one session, in shuffled rounds."""
+    found = bench.space.build(replay(choices))
+    (found_ms,) = _measured_ms(bench, [found], PILOT_ROUNDS)
+    options = [(Rival(budget_ms=budget_ms, network=FOUND, measured_ms=0.0, choices=choices), found)]
+    for (name, stride), members in pilot.items():
+        near = sorted(members, key=lambda member: abs(math.log(member.ms / found_ms)))[:CANDIDATES]
+        options += [
+            (
+                Rival(budget_ms=budget_ms, network=name, measured_ms=0.0, width=one.width, total_stride=stride),
+                one.arch,
+            )
+            for one in near
+        ]
+    ms = _measured_ms(bench, [arch for _, arch in options], ROUNDS)
+    nearest: dict[tuple[str, int], tuple[float, Rival]] = {}
+    for (rival, _), own_ms in zip(options, ms, strict=True):
+        key, apart = (rival.network, rival.total_stride), abs(math.log(own_ms / ms[0]))
+        timed = replace(rival, measured_ms=own_ms)
+        nearest[key] = min(nearest.get(key, (math.inf, timed)), (apart, timed), key=lambda pair: pair[0])
+    return [rival for _, rival in nearest.values()]
+
+
+def _measured_ms(bench: Bench, archs: list[Arch], rounds: int) -> list[float]:
+    runs = measure_networks(bench.settings.target, archs, rounds=rounds, seed=0, progress=silent)
+    return [float(us) / 1000 for us in np.median(runs.samples_us, axis=1)]
+
+
+def _member(name: str, width: float, total_stride: int) -> Arch:
+    return FAMILIES[name](width=width, size_px=32, image_channels=3, classes=10, total_stride=total_stride)
+
+
+def _best_strides(bench: Bench, every: list[Rival]) -> dict[str, int]:
+    """Of each family the stride to race: where several reach the middle budget's latency, the best on validation."""
+    middle_ms = sorted({rival.budget_ms for rival in every})[len(PLACES) // 2]
+    (found,) = (rival for rival in every if rival.budget_ms == middle_ms and rival.network == FOUND)
+    best: dict[str, int] = {}
+    for name in FAMILIES:
+        own = [rival for rival in every if rival.budget_ms == middle_ms and rival.network == name]
+        own.sort(key=lambda rival: abs(math.log(rival.measured_ms / found.measured_ms)))
+        equal = [rival for rival in own if abs(rival.measured_ms / found.measured_ms - 1) <= EQUAL]
+        if len(equal) > 1:
+            equal.sort(key=lambda rival: -_trained(bench, rival, SEEDS[0], validation=True))
+        best[name] = (equal or own)[0].total_stride
+    return best
+
+
+def _trained(bench: Bench, rival: Rival, seed: int, *, validation: bool = False) -> float:
+    """Accuracy of a network trained alone, on the test images unless told otherwise."""
+
+    def train() -> list[float]:
+        arch = (
+            bench.space.build(replay(rival.choices))
+            if rival.choices
+            else _member(rival.network, rival.width, rival.total_stride)
+        )
+        network = fine_tune(Network(arch, seed=seed), bench.dataset, bench.recipe, seed=seed, device=bench.device)
+        return [accuracy(network, split, bench.dataset) for split in (bench.dataset.val, bench.dataset.test)]
+
+    key = f"{rival.budget_ms:.5f} {rival.network} stride {rival.total_stride} width {rival.width} seed {seed}"
+    on_validation, on_test = bench.once("raced", key, train)
+    return float(on_validation if validation else on_test)

@@ -1,0 +1,71 @@
+"""Accuracy on images that lie ready: the deployed computation classifies as torch does."""
+
+from __future__ import annotations
+
+import pickle
+import random
+
+import pytest
+import torch
+
+from nas.accuracy import ValidationScore, accuracy, inputs, require_statistics
+from nas.accuracy.scoring import share_correct
+from nas.accuracy.validation import validation_inputs
+from nas.errors import InputError
+from nas.net import Network, Supernet, network_of, slice_weights
+from nas.space import largest, smallest, uniform
+from nas.training import recalibrated
+from tests.net.zoo import SPACE
+
+SMALL = SPACE.build(smallest)
+
+
+def images(data) -> torch.Tensor:
+    return inputs.calibration_images(data, images=32, seed=0, device="cpu").whole(16)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_deployed_computation_scores_as_torch_does(data, seed: int) -> None:
+    network = recalibrated(Network(SPACE.build(uniform(random.Random(seed))), seed=seed), images(data))
+    assert share_correct(network, validation_inputs(data, device="cpu")) == accuracy(network, data.val, data)
+
+
+def test_a_slice_without_statistics_is_refused(data) -> None:
+    supernet = Supernet(SPACE.build(largest), seed=0)
+    network = network_of(SMALL, slice_weights(supernet.arch, supernet.tensors(), SMALL))
+    for score in (
+        lambda: accuracy(network, data.val, data),
+        lambda: share_correct(network, validation_inputs(data, device="cpu")),
+        lambda: require_statistics(network),
+    ):
+        with pytest.raises(InputError, match="without recalibration"):
+            score()
+    require_statistics(recalibrated(network, images(data)))
+
+
+def test_a_network_is_recalibrated_before_it_is_scored(data) -> None:
+    network = Network(SMALL, seed=1)
+    assert 0 <= ValidationScore(data, images=32)(network) <= 1
+    require_statistics(network)
+
+
+def test_images_are_the_same_whole_in_batches_and_too_many_to_keep(data, monkeypatch) -> None:
+    found = inputs.Inputs(data.val, data, device="cpu")
+    whole = found.whole(16)
+    assert whole.shape == (70, 1, 16, 16)
+    assert found.whole(16) is whole
+    assert torch.equal(torch.cat(list(found.batches(16, batch=32))), whole)
+    assert found.whole(12).shape[-1] == 12
+    sent = pickle.loads(pickle.dumps(found))  # noqa: S301 - its own
+    assert torch.equal(sent.whole(16), whole)
+    monkeypatch.setattr(inputs, "KEPT_BYTES", 100)
+    other = inputs.Inputs(data.val, data, device="cpu")
+    assert [len(batch) for batch in other.batches(16, batch=32)] == [32, 32, 6]
+    assert torch.equal(torch.cat(list(other.batches(16, batch=32))), whole)
+    assert other.whole(16) is not other.whole(16)
+
+
+def test_the_seed_alone_chooses_the_images_of_the_recalibration(data) -> None:
+    one, same, other = (inputs.calibration_images(data, images=8, seed=s, device="cpu").whole(16) for s in (0, 0, 1))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
