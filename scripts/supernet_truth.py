@@ -102,27 +102,37 @@ def write_truth(path: Path, truth: Truth) -> None:
     write_json(path, asdict(truth))
 
 
-def spread(space: SearchSpace, model: LatencyModel, *, networks: int = NETWORKS, seed: int = 0) -> tuple[Known, ...]:
-    """Random networks whose latencies lie at equal ratios over the space's range."""
+def spread(
+    space: SearchSpace, model: LatencyModel, *, networks: int = NETWORKS, known: Sequence[Known] = ()
+) -> tuple[Known, ...]:
+    """Random networks, other than the known ones, whose latencies lie at equal ratios over the space's range."""
+    seed, taken = len(known), {network.digest for network in known}
     drawn = _drawn(space, random.Random(seed))
-    priced = sorted(((model.arch_ms(arch), choices, arch) for arch, choices in drawn), key=lambda row: row[0])
-    fast, slow = (
-        priced[len(priced) // 200][0],
-        priced[-len(priced) // 200][0],
-    )  # the ends themselves are one network each
-    rng, found = random.Random(seed + 1), dict[str, Known]()
+    priced = [
+        Known(
+            choices=choices,
+            digest=name,
+            predicted_ms=model.arch_ms(arch),
+            macs=cost(arch).macs,
+            params=cost(arch).params,
+        )
+        for name, (arch, choices) in drawn.items()
+    ]
+    priced.sort(key=lambda one: one.predicted_ms)
+    # the ends themselves are one network each
+    fast_ms, slow_ms = (priced[place].predicted_ms for place in (len(priced) // 200, -len(priced) // 200))
+    rng, found = random.Random(seed + 1), list[Known]()
     for i in range(networks):
-        wanted_ms = fast * (slow / fast) ** (i / (networks - 1))
-        near = [row for row in priced if abs(row[0] / wanted_ms - 1) < NEAR and digest(row[2]) not in found]
-        ms, choices, arch = rng.choice(near) if near else min(priced, key=lambda row: abs(row[0] - wanted_ms))
-        costs = cost(arch)
-        known = Known(choices=choices, digest=digest(arch), predicted_ms=ms, macs=costs.macs, params=costs.params)
-        found[known.digest] = known
-    return tuple(found.values())
+        wanted_ms = fast_ms * (slow_ms / fast_ms) ** (i / max(1, networks - 1))
+        free = [one for one in priced if one.digest not in taken]
+        near = [one for one in free if abs(one.predicted_ms / wanted_ms - 1) < NEAR]
+        found.append(rng.choice(near) if near else min(free, key=lambda one: abs(one.predicted_ms - wanted_ms)))
+        taken.add(found[-1].digest)
+    return tuple(found)
 
 
-def _drawn(space: SearchSpace, rng: random.Random) -> list[tuple[Arch, Choices]]:
-    """Different networks from the smallest to the largest: each draws its own leaning towards large options."""
+def _drawn(space: SearchSpace, rng: random.Random) -> dict[str, tuple[Arch, Choices]]:
+    """By digest, different networks from the smallest to the largest: each draws its own leaning to large options."""
     found: dict[str, tuple[Arch, Choices]] = {}
     for _ in range(DRAWN):
         leaning = rng.random()
@@ -132,4 +142,4 @@ def _drawn(space: SearchSpace, rng: random.Random) -> list[tuple[Arch, Choices]]
 
         arch, choices = record(space, choose)
         found.setdefault(digest(arch), (arch, choices))
-    return list(found.values())
+    return found

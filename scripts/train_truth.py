@@ -2,9 +2,10 @@
 
     python scripts/train_truth.py [--file FILE] [--cache FOLDER] [--networks N] [--epochs N] [--device cpu]
 
-About 70 minutes of one quiet core (minutes on a GPU). The file is written after every training; the same command goes
-on where it stopped, inside a training too. The networks are drawn once, spread over the latency that a table measured
-here predicts; a file that has networks keeps them.
+About 70 minutes of one quiet core for 24 networks (minutes on a GPU). The file is written after every training; the
+same command goes on where it stopped, inside a training too. The networks are drawn once, spread over the latency that
+a table measured here predicts; a file that has fewer than N keeps its own, all priced anew by the table that spreads
+the others.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from supernet_truth import (
     NETWORKS,
     RECIPE,
     SEEDS,
+    SPACE,
     TARGET,
     TRUTH,
-    Known,
     Trained,
     Truth,
     read_truth,
@@ -46,7 +47,7 @@ def main() -> None:
     torch.set_num_threads(1)
     dataset = load_cifar(options.cache)
     recipe = replace(RECIPE, epochs=options.epochs)
-    truth = read_truth(options.file) if options.file.exists() else _begun(recipe, dataset, options.networks)
+    truth = _with_networks(read_truth(options.file) if options.file.exists() else _begun(recipe, dataset), options)
     archs = truth.archs(space_of(settings_of(truth.space, truth.target)))
     for seed in SEEDS:
         for i, arch in enumerate(archs):
@@ -81,14 +82,27 @@ def train_alone(arch: Arch, dataset: Dataset, recipe: Recipe, *, seed: int, chec
     )
 
 
-def _begun(recipe: Recipe, dataset: Dataset, networks: int) -> Truth:
-    """The networks, none of them trained."""
-    settings = settings_of(target=TARGET)
+def _begun(recipe: Recipe, dataset: Dataset) -> Truth:
+    """No network yet."""
+    steps = (recipe.epochs or 0) * (len(dataset.train) // recipe.batch)
+    return Truth(space=SPACE, target=TARGET, recipe=recipe, steps=steps, networks=())
+
+
+def _with_networks(truth: Truth, options: argparse.Namespace) -> Truth:
+    """The truth with as many networks as are asked for, the new ones untrained."""
+    more = options.networks - len(truth.networks)
+    if more <= 0:
+        return truth
+    settings = settings_of(truth.space, truth.target)
     space = space_of(settings)
     table = measure_space(space, settings.target, settings.latency, known=None, seed=0, progress=silent)
-    chosen: tuple[Known, ...] = spread(space, model_of(table, space), networks=networks)
-    steps = (recipe.epochs or 0) * (len(dataset.train) // recipe.batch)
-    return Truth(space=space.name, target=settings.target.name, recipe=recipe, steps=steps, networks=chosen)
+    model = model_of(table, space)
+    priced = zip(truth.networks, truth.archs(space), strict=True)
+    known = tuple(replace(network, predicted_ms=model.arch_ms(arch)) for network, arch in priced)
+    found = (*known, *spread(space, model, networks=more, known=known))
+    truth = replace(truth, networks=found)
+    write_truth(options.file, truth)
+    return truth
 
 
 def _options() -> argparse.Namespace:

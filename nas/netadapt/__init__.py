@@ -4,6 +4,7 @@ from nas.netadapt.checkpoint import Move
 from nas.netadapt.importance import importance, strongest
 from nas.netadapt.moves import Latency, Prepare, Proposal, least, propose, shrink, trimmable
 from nas.netadapt.trim import Rule, Score, TrimResult, TrimSettings, Tune, trim
+from nas.netadapt.widths import WidthSpace
 
 __all__ = [
     "Latency",
@@ -15,6 +16,7 @@ __all__ = [
     "TrimResult",
     "TrimSettings",
     "Tune",
+    "WidthSpace",
     "importance",
     "least",
     "propose",

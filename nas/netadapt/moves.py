@@ -47,9 +47,8 @@ def shrink(seed: Arch, arch: Arch, width: str, channels: int, *, grain: int) -> 
         InputError: No network has these widths.
     """
     changes = {width: channels}
-    for squeeze in _squeezes(arch, width):
-        proportional = seed.widths[squeeze] * channels / seed.widths[width]
-        changes[squeeze] = min(arch.widths[squeeze], max(grain, round(proportional / grain) * grain))
+    for squeeze in followers(arch).get(width, ()):
+        changes[squeeze] = min(arch.widths[squeeze], proportional(seed, squeeze, width, channels, grain=grain))
     return arch.with_widths(changes)
 
 
@@ -111,13 +110,20 @@ def _shrunk(seed: Arch, arch: Arch, width: str, channels: int, *, grain: int) ->
         return None
 
 
-def _squeezes(arch: Arch, width: str) -> set[str]:
-    """Bottlenecks of the squeeze-excites that gate this width."""
+def followers(arch: Arch) -> dict[str, frozenset[str]]:
+    """Width -> bottlenecks of the squeeze-excites that gate it; a bottleneck whose name is a width's is none."""
+    free, found = set(trimmable(arch)), dict[str, frozenset[str]]()
     flow = {IMAGE: IMAGE}
-    found = set()
     for layer in arch.layers:
         follows = "" if layer.kind is Kind.CONCAT else flow[layer.inputs[0]]
         flow[layer.name] = layer.width or follows
-        if layer.kind is Kind.SE and flow[layer.inputs[0]] == width:
-            found.add(layer.squeeze)
+        if layer.kind is Kind.SE and layer.squeeze not in free:
+            gated = flow[layer.inputs[0]]
+            found[gated] = found.get(gated, frozenset()) | {layer.squeeze}
     return found
+
+
+def proportional(seed: Arch, squeeze: str, width: str, channels: int, *, grain: int) -> int:
+    """Channels of a bottleneck that keep its ratio to the width it follows: a multiple of the grain, at least one."""
+    wanted = seed.widths[squeeze] * channels / seed.widths[width]
+    return min(seed.widths[squeeze], max(grain, round(wanted / grain) * grain))
