@@ -1,9 +1,10 @@
 """NetAdapt: narrow a trained network, one named width at a time, until it meets its latency budget."""
 
 from nas.netadapt.checkpoint import Move
-from nas.netadapt.importance import importance, strongest
+from nas.netadapt.importance import Weigh, Weighing, importance, strongest, weigher
 from nas.netadapt.moves import Latency, Prepare, Proposal, least, propose, shrink, trimmable
 from nas.netadapt.trim import Rule, Score, TrimResult, TrimSettings, Tune, trim
+from nas.netadapt.tuning import tuner
 from nas.netadapt.widths import WidthSpace
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "TrimResult",
     "TrimSettings",
     "Tune",
+    "Weigh",
+    "Weighing",
     "WidthSpace",
     "importance",
     "least",
@@ -24,4 +27,6 @@ __all__ = [
     "strongest",
     "trim",
     "trimmable",
+    "tuner",
+    "weigher",
 ]

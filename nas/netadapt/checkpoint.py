@@ -36,22 +36,31 @@ class Move:
     latency_ms: float
 
 
-def save(folder: Path, network: Network, moves: Sequence[Move], *, settings: str) -> None:
-    """Write the network and the moves that led to it.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Saved:
+    """A trimming as its checkpoint tells it: the network, the moves that led to it, and the proposals dropped."""
+
+    network: Network
+    moves: tuple[Move, ...]
+    dropped: int
+
+
+def save(folder: Path, network: Network, moves: Sequence[Move], *, dropped: int, settings: str) -> None:
+    """Write the network, the moves that led to it and how many proposals were dropped.
 
     Raises:
         StorageError: The folder cannot be written.
     """
     rows = [dataclasses.asdict(move) for move in moves]
     arch = to_json(network.arch)
-    metadata = {"arch": arch, "moves": json.dumps(rows), "settings": settings}
+    metadata = {"arch": arch, "moves": json.dumps(rows), "settings": settings, "dropped": str(dropped)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.tensors().items()}
     write_whole(_path(folder), safetensors.torch.save(tensors, metadata))
     write_whole(folder / "arch.json", arch)
     write_json(folder / "moves.json", rows)
 
 
-def load(folder: Path, *, settings: str) -> tuple[Network, tuple[Move, ...]] | None:
+def load(folder: Path, *, settings: str) -> Saved | None:
     """Read back what `save` wrote; None when there is nothing.
 
     Raises:
@@ -66,11 +75,13 @@ def load(folder: Path, *, settings: str) -> tuple[Network, tuple[Move, ...]] | N
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
         found = metadata["settings"]
         moves = tuple(Move(**row) for row in json.loads(metadata["moves"]))
+        dropped = int(metadata["dropped"])
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not a readable checkpoint ({error}); delete it to trim again") from None
     if found != settings:
         raise InputError(f"{path}: holds a trimming of [{found}], asked for [{settings}]; delete it to trim again")
-    return network_of(from_json(metadata["arch"], where=str(path)), tensors), moves
+    network = network_of(from_json(metadata["arch"], where=str(path)), tensors)
+    return Saved(network=network, moves=moves, dropped=dropped)
 
 
 def _path(folder: Path) -> Path:

@@ -14,8 +14,8 @@ import torch
 from nas.arch import Arch, digest
 from nas.errors import InfeasibleError, InputError, TooManyFailuresError
 from nas.net import Network, network_of, slice_weights
-from nas.netadapt.checkpoint import Move, load, save
-from nas.netadapt.importance import Importance, importance, strongest
+from nas.netadapt.checkpoint import Move, Saved, load, save
+from nas.netadapt.importance import Importance, Weigh, Weighing, importance, strongest
 from nas.netadapt.moves import Latency, Prepare, Proposal, least, propose
 from nas.progress import Progress, silent
 
@@ -39,7 +39,8 @@ class TrimSettings:
         step: Least saving of a move, as a share of the latency before trimming.
         tolerance: Moves that end more than this share below the budget are avoided.
         rule: How the move is chosen.
-        shortlist: Score only so many proposals of a move, those that remove the least filter norm per ms saved;
+        importance: Which filters of a narrowed width stay: the weightiest in this way.
+        shortlist: Score only so many proposals of a move, those that remove the least importance per ms saved;
             0 scores all.
         tune_top: Train the best so many proposals before the move is chosen; 0 trains none.
         tune_steps: For so many steps each.
@@ -52,6 +53,7 @@ class TrimSettings:
     step: float = 0.01
     tolerance: float = 0.01
     rule: Rule = Rule.PER_MS
+    importance: Weighing = Weighing.L2
     shortlist: int = 0
     tune_top: int = 0
     tune_steps: int = 0
@@ -65,7 +67,7 @@ class TrimSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrimResult:
-    """The trimmed network, the moves that led to it, and how many proposals had no numeric score in this run."""
+    """The trimmed network, the moves that led to it, and how many proposals had no numeric score or loss."""
 
     network: Network
     moves: tuple[Move, ...]
@@ -79,6 +81,7 @@ def trim(
     budget_ms: float,
     settings: TrimSettings,
     score: Score,
+    weigh: Weigh = importance,
     tune: Tune | None = None,
     prepare: Prepare | None = None,
     folder: Path | None = None,
@@ -92,6 +95,7 @@ def trim(
         budget_ms: The budget, ms.
         settings: How to trim.
         score: Accuracy of a network.
+        weigh: Weighs filters; what `settings.importance` stands for (see `weigher`).
         tune: Needed when `settings.tune_top` is not 0.
         prepare: Called with the networks of a round before they are priced, to measure what the table lacks.
         folder: Checkpoint after every move; the same call goes on from it.
@@ -101,7 +105,7 @@ def trim(
         InfeasibleError: The budget cannot be met by narrowing; the text names the latency that can.
         InputError: A setting is out of range, or the folder holds a trimming of other settings.
         StorageError: The checkpoint cannot be written.
-        TooManyFailuresError: No proposal of a move has a numeric score.
+        TooManyFailuresError: No proposal of a move has a numeric score and loss.
     """
     if not (math.isfinite(budget_ms) and budget_ms > 0):
         raise InputError(f"budget_ms={budget_ms} must be a positive number")
@@ -116,6 +120,7 @@ def trim(
         budget_ms=budget_ms,
         settings=settings,
         score=score,
+        weigh=weigh,
         tune=tune,
         prepare=prepare,
     )
@@ -148,6 +153,7 @@ class _Trimmer:
     budget_ms: float
     settings: TrimSettings
     score: Score
+    weigh: Weigh
     tune: Tune | None
     prepare: Prepare | None
 
@@ -158,11 +164,11 @@ class _Trimmer:
         self._require_feasible()
         line = f"network {digest(self.seed)}, budget {self.budget_ms:g} ms, {self.settings}"
         found = load(folder, settings=line) if folder else None
-        state = self._resumed(*found, network) if found else self._begin(network)
+        state = self._resumed(found, network) if found else self._begin(network)
         while state.latency_ms > self.budget_ms:
             state = self._move(state)
             if folder:
-                save(folder, state.network, state.moves, settings=line)
+                save(folder, state.network, state.moves, dropped=state.dropped, settings=line)
             done = (self.seed_ms - state.latency_ms) / (self.seed_ms - self.budget_ms)
             note = f"{state.latency_ms:.4g} ms, {state.accuracy:.1%}"
             progress("trim", min(100, round(100 * done)), 100, note)
@@ -183,20 +189,19 @@ class _Trimmer:
             raise TooManyFailuresError(f"the network to trim scores {accuracy}; train it first")
         return _State(network=own, accuracy=accuracy, latency_ms=self.seed_ms, moves=(), dropped=0)
 
-    def _resumed(self, saved: Network, moves: tuple[Move, ...], network: Network) -> _State:
+    def _resumed(self, saved: Saved, network: Network) -> _State:
         device = next(network.parameters()).device
         return _State(
-            network=saved.to(device).eval(),
-            accuracy=moves[-1].accuracy_after,
-            latency_ms=self.latency(saved.arch),
-            moves=moves,
-            dropped=0,
+            network=saved.network.to(device).eval(),
+            accuracy=saved.moves[-1].accuracy_after,
+            latency_ms=self.latency(saved.network.arch),
+            moves=saved.moves,
+            dropped=saved.dropped,
         )
 
     def _move(self, state: _State) -> _State:
-        weights = importance(state.network)
-        scored, dropped = self._scored(state, self._proposals(state, weights), weights)
-        chosen = scored[0]
+        weights = self.weigh(state.network)
+        chosen, dropped = self._chosen(state, self._proposals(state), weights)
         before, after = state.network.arch, chosen.proposal
         move = Move(
             width=after.width,
@@ -215,8 +220,8 @@ class _Trimmer:
             dropped=state.dropped + dropped,
         )
 
-    def _proposals(self, state: _State, weights: Importance) -> Sequence[Proposal]:
-        """What to score: savings of one step, or of what is left to save when that is less."""
+    def _proposals(self, state: _State) -> Sequence[Proposal]:
+        """Savings of one step, or of what is left to save when that is less."""
         saving_ms = min(self.settings.step * self.seed_ms, state.latency_ms - self.budget_ms)
         proposals = propose(
             self.seed,
@@ -231,36 +236,53 @@ class _Trimmer:
                 f"trimming ends at {state.latency_ms:.4g} ms, above budget_ms={self.budget_ms:g}: no narrower width is "
                 f"faster; raise the budget or start from a faster network"
             )
+        return proposals
+
+    def _chosen(self, state: _State, proposals: Sequence[Proposal], weights: Importance) -> tuple[_Scored, int]:
+        """The proposal to take, one that ends far below the budget only for want of others; and how many dropped out.
+
+        Raises:
+            TooManyFailuresError: All of them did.
+        """
         floor_ms = (1 - self.settings.tolerance) * self.budget_ms
-        near = [proposal for proposal in proposals if proposal.latency_ms >= floor_ms] or proposals
-        if not self.settings.shortlist:
-            return near
+        far = [proposal for proposal in proposals if proposal.latency_ms < floor_ms]
+        near = [proposal for proposal in proposals if proposal.latency_ms >= floor_ms]
+        dropped = 0
+        for some in (near, far):
+            found, failed = self._best(state, self._listed(state, some, weights), weights)
+            dropped += failed
+            if found:
+                return found, dropped
+        raise TooManyFailuresError(
+            f"none of {len(proposals)} proposals to trim has a numeric score and loss; lower the learning rate, "
+            f"or trim a network that is trained"
+        )
+
+    def _listed(self, state: _State, proposals: Sequence[Proposal], weights: Importance) -> Sequence[Proposal]:
+        """The shortlist: those that remove the least importance per ms saved."""
 
         def removed_per_ms(proposal: Proposal) -> float:
-            norms = weights[proposal.width]
-            kept = norms[strongest(norms, proposal.channels)]
-            return float(1 - kept.sum() / norms.sum()) / (state.latency_ms - proposal.latency_ms)
+            own = weights[proposal.width]
+            kept = own[strongest(own, proposal.channels)]
+            return float(1 - kept.sum() / own.sum()) / (state.latency_ms - proposal.latency_ms)
 
-        return sorted(near, key=removed_per_ms)[: self.settings.shortlist]
+        return sorted(proposals, key=removed_per_ms)[: self.settings.shortlist or None]
 
-    def _scored(
-        self, state: _State, proposals: Sequence[Proposal], weights: Importance
-    ) -> tuple[Sequence[_Scored], int]:
-        """Score proposals, best first; only as many as the choice needs are kept, and how many had no score."""
-        best: list[_Scored] = []
+    def _best(self, state: _State, proposals: Sequence[Proposal], weights: Importance) -> tuple[_Scored | None, int]:
+        """The best of some proposals, and how many had no numeric score or no numeric loss."""
+        leading: list[_Scored] = []
         dropped = 0
         for proposal in proposals:
             network = _narrowed(state.network, proposal.arch, weights)
             accuracy = self.score(network)
             if math.isfinite(accuracy):
-                best = self._ranked(state, [*best, _Scored(proposal, network, accuracy)])[
-                    : max(1, self.settings.tune_top)
-                ]
+                leading = self._ranked(state, [*leading, _Scored(proposal, network, accuracy)])
+                leading = leading[: max(1, self.settings.tune_top)]
             else:
                 dropped += 1
-        if not best:
-            raise TooManyFailuresError(f"none of {len(proposals)} proposals to trim has a numeric score")
-        return self._ranked(state, [self._tuned(scored) for scored in best]), dropped
+        tuned = [self._tuned(scored) for scored in leading]
+        found = [scored for scored in tuned if scored is not None]
+        return (self._ranked(state, found)[0] if found else None), dropped + len(tuned) - len(found)
 
     def _ranked(self, state: _State, scored: Sequence[_Scored]) -> list[_Scored]:
         def merit(one: _Scored) -> float:
@@ -271,11 +293,14 @@ class _Trimmer:
 
         return sorted(scored, key=merit, reverse=True)
 
-    def _tuned(self, scored: _Scored) -> _Scored:
-        """Train a proposal; it is kept as it was when that gives no better score."""
+    def _tuned(self, scored: _Scored) -> _Scored | None:
+        """Train a proposal, which stays as it was where that gives no better score; None where training fails."""
         if self.tune is None or not self.settings.tune_top:
             return scored
-        network = self.tune(copy.deepcopy(scored.network), self.settings.tune_steps)
+        try:
+            network = self.tune(copy.deepcopy(scored.network), self.settings.tune_steps)
+        except TooManyFailuresError:
+            return None
         accuracy = self.score(network)
         return replace(scored, network=network, accuracy=accuracy) if accuracy > scored.accuracy else scored
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
+from torch.nn import functional
 
 from nas.arch import IMAGE, Kind
-from nas.netadapt import importance, shrink, strongest, trimmable
+from nas.netadapt import Weighing, importance, shrink, strongest, trimmable, weigher
 from nas.netadapt.trim import _narrowed
 
 
@@ -67,3 +70,47 @@ def test_importance_sees_the_batch_norm(network):
     with torch.no_grad():
         network.tensors()["head.gamma"][5] = 0
     assert importance(network)["head"][5] == 0
+
+
+IMAGES = torch.randn(96, 1, 8, 8, generator=torch.Generator().manual_seed(3))
+LABELS = torch.arange(96) % 5
+
+
+@pytest.mark.parametrize("weighing", Weighing)
+def test_every_way_weighs_every_width(network, weighing):
+    weights = weigher(weighing, IMAGES, LABELS)(network)
+    for width, own in weights.items():
+        assert own.shape == (network.arch.widths[width],)
+        assert (own >= 0).all()
+        assert own.std() > 0
+    assert set(weights) == set(importance(network))
+
+
+def test_batch_norm_scales_are_summed_over_a_residual_group(network):
+    tensors = network.tensors()
+    expected = sum(tensors[f"s0.b{i}.project.gamma"].abs() for i in range(3))
+    assert torch.allclose(weigher(Weighing.BN_SCALE, IMAGES, LABELS)(network)["s0"], expected)
+
+
+def test_taylor_tells_what_the_loss_changes_by(network):
+    """Against the loss with a channel scaled by 1 - 1e-3."""
+    x, y, step = IMAGES[:64].double(), LABELS[:64], 1e-3
+    network = network.double()
+    found = weigher(Weighing.TAYLOR, x, y)(network)["head"]
+    before = functional.cross_entropy(network(x), y)
+    for channel in range(0, 64, 16):
+        other = copy.deepcopy(network)
+        with torch.no_grad():
+            for key in ("gamma", "beta"):
+                other.tensors()[f"head.{key}"][channel] *= 1 - step
+        change = (functional.cross_entropy(other(x), y) - before).abs() / step
+        assert change.item() == pytest.approx(found[channel].item(), rel=0.02, abs=1e-6)
+
+
+def test_weighing_leaves_the_network_as_it_is(network):
+    before = {name: tensor.clone() for name, tensor in network.tensors().items()}
+    for weighing in Weighing:
+        weigher(weighing, IMAGES, LABELS)(network.train())
+    assert network.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.tensors().items())
+    assert all(parameter.grad is None for parameter in network.parameters())

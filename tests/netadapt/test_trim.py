@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
 from nas.arch import from_json
+from nas.data import MemorySplit, dataset_of
 from nas.errors import InfeasibleError, InputError, TooManyFailuresError
-from nas.netadapt import Rule, TrimSettings, least, trim, trimmable
+from nas.netadapt import Rule, TrimSettings, least, trim, trimmable, tuner
+from nas.training import Recipe
 
 SETTINGS = TrimSettings()
 
@@ -86,6 +89,42 @@ def test_proposals_without_a_numeric_score_are_dropped_and_counted(network, late
     result = trim(network, latency, budget_ms=0.8 * latency(network.arch), settings=SETTINGS, score=no_head)
     assert result.network.arch.widths["head"] == 64
     assert result.dropped > 0
+
+
+def test_proposals_whose_training_diverges_are_dropped_and_counted(network, latency, tmp_path):
+    def diverge_with_the_head(other, _steps):
+        if other.arch.widths["head"] < 64:
+            raise TooManyFailuresError("the loss is not finite")
+        return other
+
+    def cares_for_stages(other):
+        return 0.5 + sum(other.arch.widths[name] for name in ("s0", "stem")) / 200
+
+    settings = TrimSettings(tune_top=20, tune_steps=1)
+    budget_ms = 0.8 * latency(network.arch)
+    kwargs = {"budget_ms": budget_ms, "settings": settings, "score": cares_for_stages, "tune": diverge_with_the_head}
+    result = trim(network, latency, folder=tmp_path, **kwargs)
+    assert result.network.arch.widths["head"] == 64
+    assert result.dropped > 0
+    assert trim(network, latency, folder=tmp_path, **kwargs).dropped == result.dropped
+
+    def always(_network, _steps):
+        raise TooManyFailuresError("the loss is not finite")
+
+    with pytest.raises(TooManyFailuresError, match="numeric score"):
+        trim(network, latency, **kwargs | {"tune": always})
+
+
+def test_a_tuner_trains_different_networks_on_different_images(network, latency):
+    rng = np.random.default_rng(0)
+    split = MemorySplit(images=rng.integers(0, 256, (64, 8, 8, 1), dtype=np.uint8), labels=np.arange(64) % 5)
+    dataset = dataset_of(name="noise", train=split, val=split, test=split, classes=tuple("abcde"))
+    tune = tuner(dataset, Recipe(steps=1, batch=8, lr=0.01))
+    before = {name: tensor.clone() for name, tensor in network.tensors().items()}
+    first, again = (tune(network, 2) for _ in range(2))
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.tensors().items())
+    assert all(torch.equal(tensor, again.tensors()[name]) for name, tensor in first.tensors().items())
+    assert not torch.equal(first.tensors()["head.weight"], before["head.weight"])
 
 
 def test_no_numeric_score_at_all_ends_the_trimming(network, latency):
