@@ -219,5 +219,4 @@ class _Block(Protocol):
     def write(self, net: Builder, name: str, source: str, in_width: str, out_width: str, /) -> str: ...
 
 
-_HALVED = (Block.SHUFFLE, Block.GHOST)  # kinds whose widths are named by their half
 _EXPANDING = (Block.GHOST, Block.INVERTED, Block.MBCONV, Block.FUSED)
