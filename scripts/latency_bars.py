@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import bars
+
 BARS = {
     "mape_pct": "<= 1.1",
     "max_pct": "<= 5",
@@ -32,20 +34,6 @@ BARS = {
 }
 
 
-def met(value: float, bar: str) -> bool:
-    """Whether a figure keeps to its bar, `<= limit` or `>= limit`."""
-    relation, limit = bar.split()
-    return value <= float(limit) if relation == "<=" else value >= float(limit)
-
-
 def lines(result: Mapping[str, Any]) -> list[str]:
     """One line a bar, then one a baseline."""
-    rows = []
-    for name, bar in BARS.items():
-        value = result.get(name)
-        if value is not None:
-            rows.append(f"{name:24} {value:>12.4g}  {bar:10} {'ok' if met(value, bar) else 'MISSED'}")
-    for name, figures in result.get("baselines", {}).items():
-        told = ", ".join(f"{key} {value:.3g}" for key, value in figures.items() if value is not None)
-        rows.append(f"{name}: {told}")
-    return rows + [f"{part}: {error}" for part, error in result.get("errors", {}).items()]
+    return bars.lines(result, BARS, also="baselines")

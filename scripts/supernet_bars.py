@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import bars
+
 SMALL_BARS = {
     "tau": ">= 0.60",
     "tau_in_band": ">= 0.35",
@@ -25,24 +27,9 @@ SMALL_BARS = {
 FULL_BARS = SMALL_BARS | {"tau": ">= 0.75"}
 
 
-def met(value: float, bar: str) -> bool:
-    """Whether a figure keeps to its bar, `<= limit` or `>= limit`."""
-    relation, limit = bar.split()
-    return value <= float(limit) if relation == "<=" else value >= float(limit)
-
-
-def lines(result: Mapping[str, Any], bars: Mapping[str, str]) -> list[str]:
+def lines(result: Mapping[str, Any], held_to: Mapping[str, str]) -> list[str]:
     """One line a bar, then the controls and the rivals."""
-    rows = []
-    for name, bar in bars.items():
-        value = result.get(name)
-        if value is not None:
-            rows.append(f"{name:28} {value:>10.4g}  {bar:8} {'ok' if met(value, bar) else 'MISSED'}")
-    for name, found in result.get("rankings", {}).items():
-        told = ", ".join(f"{key} {value:.2f}" for key, value in found.items() if value is not None)
-        rows.append(f"{name}: {told}")
-    rows += _rivals(result.get("rivals", []))
-    return rows + [f"{part}: {error}" for part, error in result.get("errors", {}).items()]
+    return bars.lines(result, held_to, also="rankings", rows=_rivals(result.get("rivals", [])))
 
 
 def _rivals(rivals: Sequence[Mapping[str, Any]]) -> list[str]:

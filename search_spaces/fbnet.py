@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from nas.arch import Act, Arch
 from search_spaces.blocks import SqueezeStyle
-from search_spaces.inverted import Table, rows, write_table
+from search_spaces.inverted import Table, rows, searched
 
 FBNET_C = Table(
     stem=16,
@@ -57,38 +57,8 @@ SINGLE_PATH = Table(
 )
 
 
-def searched(
-    table: Table,
-    /,
-    *,
-    width: float = 1.0,
-    size_px: int = 224,
-    image_channels: int = 3,
-    classes: int = 1000,
-    total_stride: int = 32,
-) -> Arch:
-    """A network of this file.
-
-    Args:
-        table: `FBNET_C` or `SINGLE_PATH`.
-        width: Width multiplier of all but the last convolution; channels are rounded to multiples of 8.
-        size_px: Height of the image, pixels.
-        image_channels: Channels of the image.
-        classes: Length of the output.
-        total_stride: Image over last feature map; below 32 the earliest strides become 1.
-
-    Raises:
-        InputError: The width leaves no channel, the total stride does not exist, or the image is too small for it.
-    """
-    return write_table(
-        table.scaled(width=width),
-        size_px=size_px,
-        image_channels=image_channels,
-        classes=classes,
-        total_stride=total_stride,
-    )
-
-
 MEMBERS: Mapping[str, Callable[..., Arch]] = MappingProxyType(
     {"fbnet_c": partial(searched, FBNET_C), "spnasnet": partial(searched, SINGLE_PATH)}
 )
+
+__all__ = ["FBNET_C", "MEMBERS", "SINGLE_PATH", "searched"]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nas.arch import IMAGE, Act, Arch, Builder
+from nas.arch import Act, Arch
 from nas.errors import InputError
 from nas.space import Choose
 from search_spaces.blocks import GhostBottleneck, make_divisible
 from search_spaces.options import check_counts, check_options
+from search_spaces.trunk import Trunk, begin, check_trunk, pick, write_features, write_stem
 
 SE_RATIO = 0.25
 
@@ -35,12 +36,10 @@ class GhostStage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class GhostNetSpace:
+class GhostNetSpace(Trunk):
     """The space: a stem, stages of ghost bottlenecks, a 1x1 convolution, pooling, a linear layer, the classifier.
 
     Attributes:
-        sizes_px: Input resolutions.
-        stem_widths: Channels of the stem.
         kernels: Kernels that make the ghosts (d in the paper), of each block.
         expansions: Channels inside a block over those of its input, of each block.
         se: Whether a block squeezes and excites, of each block.
@@ -52,12 +51,6 @@ class GhostNetSpace:
         InputError: An option list is empty, unsorted or out of range, or a width is odd.
     """
 
-    name: str
-    image_channels: int
-    classes: int
-    sizes_px: tuple[int, ...]
-    stem_widths: tuple[int, ...]
-    stem_stride: int
     stages: tuple[GhostStage, ...]
     kernels: tuple[int, ...]
     expansions: tuple[float, ...]
@@ -67,9 +60,8 @@ class GhostNetSpace:
     grain: int = 8
 
     def __post_init__(self) -> None:
-        for key, least in (("sizes_px", 1), ("stem_widths", 1), ("expansions", 0.01), ("head_widths", 1), ("se", 0)):
-            check_options(f"{self.name}: {key}", getattr(self, key), least=least)
-        check_options(f"{self.name}: feature_widths", self.feature_widths)
+        least = {"expansions": 0.01, "head_widths": 1, "se": 0, "feature_widths": 0}
+        check_trunk(self, least, grain=self.grain)
         if 0 in self.feature_widths and len(self.feature_widths) > 1:
             raise InputError(
                 f"{self.name}: feature_widths = {list(self.feature_widths)}: 0 (no linear layer) stands alone, because "
@@ -83,19 +75,11 @@ class GhostNetSpace:
             check_counts(where, width=stage.width, stride=stage.stride)
             if stage.width % 2:
                 raise InputError(f"{where}.width = {stage.width} must be even: half of it are ghosts")
-        check_counts(
-            self.name,
-            image_channels=self.image_channels,
-            classes=self.classes,
-            stem_stride=self.stem_stride,
-            grain=self.grain,
-        )
 
     def build(self, choose: Choose) -> Arch:
         """Build one architecture."""
-        net = Builder(size_px=int(choose("size_px", self.sizes_px)), image_channels=self.image_channels)
-        width = net.width("stem", int(choose("stem.width", self.stem_widths)))
-        x = net.conv("stem", IMAGE, width, kernel=3, stride=self.stem_stride, act=Act.RELU)
+        net = begin(self, choose)
+        x, width = write_stem(self, net, choose, act=Act.RELU)
         for i, stage in enumerate(self.stages):
             out_width = net.width(f"s{i}", stage.width)
             for j in range(int(choose(f"s{i}.depth", stage.depths))):
@@ -105,11 +89,8 @@ class GhostNetSpace:
                 )
                 x, width = block.write(net, name, x, width, out_width), out_width
         head = net.width("head", int(choose("head.width", self.head_widths)))
-        x = net.pool("pool", net.conv("head", x, head, act=Act.RELU))
-        features = int(choose("features.width", self.feature_widths))
-        if features:
-            x = net.linear("features", x, net.width("features", features), act=Act.RELU)
-        return net.classify(x, classes=self.classes)
+        x = net.conv("head", x, head, act=Act.RELU)
+        return write_features(self, net, choose, x, widths=self.feature_widths, act=Act.RELU)
 
     def _block(self, choose: Choose, *, name: str, in_channels: int, kernel: int, stride: int) -> GhostBottleneck:
         """One categorical a block: kernel of the ghosts, expansion and SE, the last option the largest in all."""
@@ -119,7 +100,7 @@ class GhostNetSpace:
             for expansion in self.expansions
             for se in self.se
         }
-        ghost_kernel, expansion, se = labels[str(choose(name, tuple(labels)))]
+        ghost_kernel, expansion, se = pick(choose, name, labels)
         half = make_divisible(expansion * in_channels / 2, self.grain)
         return GhostBottleneck(
             kernel=kernel,

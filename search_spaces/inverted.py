@@ -70,6 +70,38 @@ def rows(*stages: tuple[int, float, int, int, int] | tuple[int, float, int, int,
     return tuple(Stage(**dict(zip(names, row, strict=False))) for row in stages)  # type: ignore[arg-type]
 
 
+def searched(
+    table: Table,
+    /,
+    *,
+    width: float = 1.0,
+    size_px: int = 224,
+    image_channels: int = 3,
+    classes: int = 1000,
+    total_stride: int = 32,
+) -> Arch:
+    """A network that a search found: such a table at a width.
+
+    Args:
+        table: Its rows at width 1, such as `fbnet.FBNET_C` or `mnasnet.A1`.
+        width: Width multiplier of all but the last convolution; channels are rounded to multiples of 8.
+        size_px: Height of the image, pixels.
+        image_channels: Channels of the image.
+        classes: Length of the output.
+        total_stride: Image over last feature map; below 32 the earliest strides become 1.
+
+    Raises:
+        InputError: The width leaves no channel, the total stride does not exist, or the image is too small for it.
+    """
+    return write_table(
+        table.scaled(width=width),
+        size_px=size_px,
+        image_channels=image_channels,
+        classes=classes,
+        total_stride=total_stride,
+    )
+
+
 def write_table(table: Table, *, size_px: int, image_channels: int, classes: int, total_stride: int) -> Arch:
     """Build the network.
 

@@ -12,10 +12,21 @@ from functools import partial
 from types import MappingProxyType
 
 from nas.arch import IMAGE, Act, Arch, Builder
-from nas.space import Choice, Choices, Choose, record
+from nas.space import Choice, Choices, Choose
 from search_spaces.blocks import DepthwiseSeparable
-from search_spaces.options import check_counts, check_options, check_words, nearest
+from search_spaces.options import check_options, check_words, nearest
 from search_spaces.strides import early_ones, scaled
+from search_spaces.trunk import (
+    StageOptions,
+    Trunk,
+    begin,
+    check_stages,
+    check_trunk,
+    members,
+    pick,
+    write_features,
+    write_stem,
+)
 
 STEM, FEATURES = 16, 1280
 STAGES = (  # channels, stride, and (kernel, SE) of each unit
@@ -74,28 +85,10 @@ MEMBERS: Mapping[str, Callable[..., Arch]] = MappingProxyType(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LCNetStage:
-    """What may vary in one stage. Options are listed from smallest to largest.
-
-    Attributes:
-        widths: Output channels of every unit.
-        depths: Number of units.
-        stride: Stride of the first unit.
-    """
-
-    widths: tuple[int, ...]
-    depths: tuple[int, ...]
-    stride: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LCNetSpace:
+class LCNetSpace(Trunk):
     """The space: a stem, stages of units, pooling, a linear layer and the classifier.
 
     Attributes:
-        sizes_px: Input resolutions.
-        stem_widths: Channels of the stem.
-        stem_stride: Stride of the stem.
         kernels, se: Options of each unit: where large kernels and squeeze-excite go.
         acts: Activation of the whole network.
         feature_widths: Channels of the linear layer before the classifier; 0 for none.
@@ -104,62 +97,39 @@ class LCNetSpace:
         InputError: An option list is empty, unsorted or out of range.
     """
 
-    name: str
-    image_channels: int
-    classes: int
-    sizes_px: tuple[int, ...]
-    stem_widths: tuple[int, ...]
-    stem_stride: int
-    stages: tuple[LCNetStage, ...]
+    stages: tuple[StageOptions, ...]
     kernels: tuple[int, ...]
     se: tuple[bool, ...]
     acts: tuple[str, ...]
     feature_widths: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        for key, least in (("sizes_px", 1), ("stem_widths", 1), ("se", 0), ("feature_widths", 0)):
-            check_options(f"{self.name}: {key}", getattr(self, key), least=least)
+        check_trunk(self, {"se": 0, "feature_widths": 0}, stages=len(self.stages))
+        check_stages(self, self.stages)
         check_options(f"{self.name}: kernels", self.kernels, least=1, odd=True)
         check_words(f"{self.name}: acts", self.acts, list(Act), what="activation")
-        for i, stage in enumerate(self.stages):
-            check_options(f"{self.name}: stages[{i}].widths", stage.widths, least=1)
-            check_options(f"{self.name}: stages[{i}].depths", stage.depths, least=1)
-            check_counts(f"{self.name}: stages[{i}]", stride=stage.stride)
-        check_counts(
-            self.name,
-            image_channels=self.image_channels,
-            classes=self.classes,
-            stem_stride=self.stem_stride,
-            stages=len(self.stages),
-        )
 
     def build(self, choose: Choose) -> Arch:
         """Build one architecture."""
-        net = Builder(size_px=int(choose("size_px", self.sizes_px)), image_channels=self.image_channels)
+        net = begin(self, choose)
         act = Act(str(choose("act", self.acts)))
-        in_width = net.width("stem", int(choose("stem.width", self.stem_widths)))
-        x = net.conv("stem", IMAGE, in_width, kernel=3, stride=self.stem_stride, act=act)
+        x, in_width = write_stem(self, net, choose, act=act)
         units = self._units()
         for i, stage in enumerate(self.stages):
             channels = int(choose(f"s{i}.width", stage.widths))
             for j in range(int(choose(f"s{i}.depth", stage.depths))):
-                kernel, se = units[str(choose(f"s{i}.b{j}", tuple(units)))]
+                kernel, se = pick(choose, f"s{i}.b{j}", units)
                 out_width = net.width(f"s{i}.b{j}", channels)
                 stride = 1 if j else stage.stride
                 x = _unit(net, x, in_width, out_width, kernel=kernel, se=se, act=act, stride=stride)
                 in_width = out_width
-        x = net.pool("pool", x)
-        features = int(choose("features.width", self.feature_widths))
-        if features:
-            x = net.linear("features", x, net.width("features", features), act=act)
-        return net.classify(x, classes=self.classes)
+        return write_features(self, net, choose, x, widths=self.feature_widths, act=act)
 
     def known(self) -> tuple[Choices, ...]:
         """The members nearest to PP-LCNet at its widths, widest first, where the stages have its strides."""
         if [stage.stride for stage in self.stages] != [stride for _, stride, _ in STAGES]:
             return ()
-        found = [record(self, self._like(width))[1] for width in reversed(WIDTHS)]
-        return tuple(choices for i, choices in enumerate(found) if choices not in found[:i])
+        return members(self, map(self._like, reversed(WIDTHS)))
 
     def _like(self, width: float) -> Choose:
         units = self._units()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol, assert_never
 
-from nas.arch import IMAGE, Act, Arch, Builder
+from nas.arch import Act, Arch, Builder
 from nas.errors import InputError
 from nas.space import Choice, Choices, Choose, record
 from search_spaces.blocks import (
@@ -22,8 +22,9 @@ from search_spaces.blocks import (
     InvertedResidual,
     make_divisible,
 )
-from search_spaces.options import check_counts, check_options, check_words
+from search_spaces.options import check_options, check_words
 from search_spaces.shufflenet_v2 import ShuffleUnit
+from search_spaces.trunk import StageOptions, Trunk, begin, check_stages, check_trunk, pick, write_stem
 
 SE_RATIO = 0.25
 FUSED_KERNEL = 3  # a dense convolution costs as much as its kernel has pixels
@@ -56,30 +57,21 @@ class Option:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MixedStage:
-    """What may vary in one stage besides its blocks. Options are listed from smallest to largest.
+class MixedStage(StageOptions):
+    """What may vary in one stage; its widths are even.
 
     Attributes:
-        widths: Output channels of every block, even.
-        depths: Number of blocks.
-        stride: Stride of the first block.
         blocks: Kinds to choose from; empty means those of the space.
     """
 
-    widths: tuple[int, ...]
-    depths: tuple[int, ...]
-    stride: int
     blocks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MixedSpace:
+class MixedSpace(Trunk):
     """The space: a stem, stages, a 1x1 convolution, pooling and the classifier.
 
     Attributes:
-        sizes_px: Input resolutions.
-        stem_widths: Channels of the stem.
-        stem_stride: Stride of the stem.
         blocks: Kinds that a stage chooses from.
         kernels: Kernels of the depthwise convolutions.
         expansions: Channels inside a block over its input's, of the kinds that expand.
@@ -90,12 +82,6 @@ class MixedSpace:
         InputError: An option list is empty, unsorted or out of range, or a kind of block is unknown.
     """
 
-    name: str
-    image_channels: int
-    classes: int
-    sizes_px: tuple[int, ...]
-    stem_widths: tuple[int, ...]
-    stem_stride: int
     stages: tuple[MixedStage, ...]
     blocks: tuple[str, ...]
     kernels: tuple[int, ...]
@@ -104,35 +90,23 @@ class MixedSpace:
     grain: int = 8
 
     def __post_init__(self) -> None:
-        for key, least in (("sizes_px", 1), ("stem_widths", 1), ("expansions", 2), ("head_widths", 1)):
-            check_options(f"{self.name}: {key}", getattr(self, key), least=least)
+        check_trunk(self, {"expansions": 2, "head_widths": 1}, grain=self.grain, stages=len(self.stages))
+        check_stages(self, self.stages, least=2)
         check_options(f"{self.name}: kernels", self.kernels, least=1, odd=True)
         for i, stage in enumerate(self.stages):
             where = f"{self.name}: stages[{i}]"
-            check_options(f"{where}.widths", stage.widths, least=2)
             if any(width % 2 for width in stage.widths):
                 raise InputError(f"{where}.widths = {list(stage.widths)} must be even: some blocks work on halves")
-            check_options(f"{where}.depths", stage.depths, least=1)
             check_words(f"{where}.blocks", stage.blocks or self.blocks, list(Block), what="kind of block")
-            check_counts(where, stride=stage.stride)
-        check_counts(
-            self.name,
-            image_channels=self.image_channels,
-            classes=self.classes,
-            stem_stride=self.stem_stride,
-            grain=self.grain,
-            stages=len(self.stages),
-        )
 
     def build(self, choose: Choose) -> Arch:
         """Build one architecture."""
-        net = Builder(size_px=int(choose("size_px", self.sizes_px)), image_channels=self.image_channels)
-        width = net.width("stem", int(choose("stem.width", self.stem_widths)))
-        x = net.conv("stem", IMAGE, width, kernel=3, stride=self.stem_stride, act=Act.HSWISH)
+        net = begin(self, choose)
+        x, width = write_stem(self, net, choose, act=Act.HSWISH)
         for i, stage in enumerate(self.stages):
             out = net.width(f"s{i}", int(choose(f"s{i}.width", stage.widths)))
             options = {option.label: option for option in self._options(stage)}
-            option = options[str(choose(f"s{i}.block", tuple(options)))]
+            option = pick(choose, f"s{i}.block", options)
             for j in range(int(choose(f"s{i}.depth", stage.depths))):
                 place = _Place(f"s{i}.b{j}", x, width, out)
                 x = self._write(net, option, place, stride=1 if j else stage.stride)
@@ -219,5 +193,4 @@ class _Block(Protocol):
     def write(self, net: Builder, name: str, source: str, in_width: str, out_width: str, /) -> str: ...
 
 
-_HALVED = (Block.SHUFFLE, Block.GHOST)  # kinds whose widths are named by their half
 _EXPANDING = (Block.GHOST, Block.INVERTED, Block.MBCONV, Block.FUSED)

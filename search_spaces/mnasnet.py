@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 from nas.arch import Act, Arch
 from search_spaces.blocks import SqueezeStyle
-from search_spaces.inverted import Table, rows, write_table
+from search_spaces.inverted import Table, rows, searched
 
 _SQUEEZE = SqueezeStyle(of_input=True, gate=Act.SIGMOID)
 A1 = Table(
@@ -62,43 +63,16 @@ SMALL = Table(
 )
 
 
-def mnasnet(
-    table: Table = B1,
-    /,
-    *,
-    width: float = 1.0,
-    size_px: int = 224,
-    image_channels: int = 3,
-    classes: int = 1000,
-    total_stride: int = 32,
-) -> Arch:
-    """A MnasNet.
-
-    Args:
-        table: `A1`, `B1` or `SMALL`.
-        width: Width multiplier of all but the last convolution; channels are rounded to multiples of 8.
-        size_px: Height of the image, pixels.
-        image_channels: Channels of the image.
-        classes: Length of the output.
-        total_stride: Image over last feature map; below 32 the earliest strides become 1.
-
-    Raises:
-        InputError: The width leaves no channel, the total stride does not exist, or the image is too small for it.
-    """
-    return write_table(
-        table.scaled(width=width),
-        size_px=size_px,
-        image_channels=image_channels,
-        classes=classes,
-        total_stride=total_stride,
-    )
+def mnasnet(table: Table = B1, /, **options: Any) -> Arch:
+    """A MnasNet: `A1`, `B1` or `SMALL`, with the options and errors of `inverted.searched`."""
+    return searched(table, **options)
 
 
 MEMBERS: Mapping[str, Callable[..., Arch]] = MappingProxyType(
     {
-        "mnasnet_a1": partial(mnasnet, A1),
-        "mnasnet_b1_1.0": partial(mnasnet, B1),
-        "mnasnet_0.5": partial(mnasnet, B1, width=0.5),
-        "mnasnet_small": partial(mnasnet, SMALL),
+        "mnasnet_a1": partial(searched, A1),
+        "mnasnet_b1_1.0": partial(searched, B1),
+        "mnasnet_0.5": partial(searched, B1, width=0.5),
+        "mnasnet_small": partial(searched, SMALL),
     }
 )

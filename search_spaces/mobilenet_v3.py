@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
-from nas.arch import IMAGE, Act, Arch, Builder
-from nas.space import Choice, Choices, Choose, record
+from nas.arch import Act, Arch, Builder
+from nas.space import Choice, Choices, Choose
 from search_spaces.blocks import InvertedResidual, SqueezeStyle, make_divisible
 from search_spaces.mobilenet_v3_designs import (
     ENDS,
@@ -23,26 +22,31 @@ from search_spaces.mobilenet_v3_designs import (
     mobilenet_v3_small,
     stages_of,
 )
-from search_spaces.options import check_counts, check_options, check_words, nearest
+from search_spaces.options import check_options, check_words, nearest
+from search_spaces.trunk import (
+    StageOptions,
+    Trunk,
+    begin,
+    check_stages,
+    check_trunk,
+    members,
+    pick,
+    write_features,
+    write_stem,
+)
 
 SQUEEZE = SqueezeStyle()  # MobileNetV3's own
 MULTIPLIERS = (1.0, 0.75, 0.5, 0.35)  # of a hand-designed network's widths
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StageSpace:
+class StageSpace(StageOptions):
     """What may vary in one stage. Options are listed from smallest to largest.
 
     Attributes:
-        widths: Output channels of every block of the stage.
-        depths: Number of blocks.
-        stride: Stride of the first block.
         kernels, expansions, se, acts: Options of each block; empty means those of the space.
     """
 
-    widths: tuple[int, ...]
-    depths: tuple[int, ...]
-    stride: int
     kernels: tuple[int, ...] = ()
     expansions: tuple[float, ...] = ()
     se: tuple[bool, ...] = ()
@@ -50,12 +54,10 @@ class StageSpace:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MobileNetV3Space:
+class MobileNetV3Space(Trunk):
     """The space: a stem, stages, a 1x1 convolution, pooling, a linear layer and the classifier.
 
     Attributes:
-        sizes_px: Input resolutions.
-        stem_widths: Channels of the stem.
         kernels, expansions, se, acts: Options of each block.
         head_expansions: Channels of the last convolution, as a multiple of the last stage's width.
         feature_widths: Channels of the linear layer before the classifier; (0,) for none.
@@ -67,12 +69,6 @@ class MobileNetV3Space:
         InputError: An option list is empty, unsorted or out of range.
     """
 
-    name: str
-    image_channels: int
-    classes: int
-    sizes_px: tuple[int, ...]
-    stem_widths: tuple[int, ...]
-    stem_stride: int
     stages: tuple[StageSpace, ...]
     kernels: tuple[int, ...]
     expansions: tuple[float, ...]
@@ -85,43 +81,28 @@ class MobileNetV3Space:
     squeeze: SqueezeStyle = SQUEEZE
 
     def __post_init__(self) -> None:
-        for name, least in _ENDS.items():
-            check_options(f"{self.name}: {name}", getattr(self, name), least=least)
+        check_trunk(self, {"head_expansions": 0.01, "feature_widths": 0}, grain=self.grain)
+        check_stages(self, self.stages)
         _check_blocks(f"{self.name}: ", {name: getattr(self, name) for name in _BLOCK})
         for i, stage in enumerate(self.stages):
-            where = f"{self.name}: stages[{i}]"
-            _check_blocks(f"{where}.", {name: getattr(stage, name) for name in _BLOCK if getattr(stage, name)})
-            check_options(f"{where}.widths", stage.widths, least=1)
-            check_options(f"{where}.depths", stage.depths, least=1)
-            check_counts(where, stride=stage.stride)
-        check_counts(
-            self.name,
-            image_channels=self.image_channels,
-            classes=self.classes,
-            stem_stride=self.stem_stride,
-            grain=self.grain,
-        )
+            given = {name: getattr(stage, name) for name in _BLOCK if getattr(stage, name)}
+            _check_blocks(f"{self.name}: stages[{i}].", given)
 
     def build(self, choose: Choose) -> Arch:
         """Build one architecture."""
-        net = Builder(size_px=int(choose("size_px", self.sizes_px)), image_channels=self.image_channels)
-        width = net.width("stem", int(choose("stem.width", self.stem_widths)))
-        x = net.conv("stem", IMAGE, width, kernel=3, stride=self.stem_stride, act=self.end_act)
+        net = begin(self, choose)
+        x, width = write_stem(self, net, choose, act=self.end_act)
         for i, stage in enumerate(self.stages):
             x, width = self._stage(net, choose, stage, name=f"s{i}", source=x, in_width=width)
         ratio = float(choose("head.expansion", self.head_expansions))
         head = net.width("head", make_divisible(ratio * net.channels(width), self.grain))
-        x = net.pool("pool", net.conv("head", x, head, act=self.end_act))
-        features = int(choose("features.width", self.feature_widths))
-        if features:
-            x = net.linear("features", x, net.width("features", features), act=self.end_act)
-        return net.classify(x, classes=self.classes)
+        x = net.conv("head", x, head, act=self.end_act)
+        return write_features(self, net, choose, x, widths=self.feature_widths, act=self.end_act)
 
     def known(self) -> tuple[Choices, ...]:
         """The members nearest to hand-designed networks with the strides of this space's stages, widest first."""
         tables = [stages for stages in map(stages_of, (LARGE, SMALL)) if self._strides == [s[0][5] for s in stages]]
-        found = [record(self, self._like(stages, width))[1] for stages in tables for width in MULTIPLIERS]
-        return tuple(choices for i, choices in enumerate(found) if choices not in found[:i])
+        return members(self, (self._like(stages, width) for stages in tables for width in MULTIPLIERS))
 
     @property
     def _strides(self) -> list[int]:
@@ -161,7 +142,7 @@ class MobileNetV3Space:
         x, out_width = source, net.width(name, int(choose(f"{name}.width", stage.widths)))
         blocks = self._block_options(stage)
         for j in range(int(choose(f"{name}.depth", stage.depths))):
-            kernel, expansion, se, act = blocks[str(choose(f"{name}.b{j}", tuple(blocks)))]
+            kernel, expansion, se, act = pick(choose, f"{name}.b{j}", blocks)
             in_channels = net.channels(in_width)
             mid = make_divisible(expansion * in_channels, self.grain)
             block = InvertedResidual(
@@ -188,7 +169,6 @@ class MobileNetV3Space:
 
 
 _BLOCK = ("kernels", "expansions", "se", "acts")
-_ENDS = MappingProxyType({"sizes_px": 1, "stem_widths": 1, "head_expansions": 0.01, "feature_widths": 0})
 
 
 def _check_blocks(where: str, options: Mapping[str, Sequence[Any]]) -> None:

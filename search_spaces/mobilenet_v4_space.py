@@ -8,38 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nas.arch import IMAGE, Act, Arch, Builder
+from nas.arch import Act, Arch
 from nas.errors import InputError
 from nas.space import Choose
 from search_spaces.blocks import make_divisible
 from search_spaces.mobilenet_v4 import UniversalBottleneck
-from search_spaces.options import check_counts, check_options
+from search_spaces.options import check_options
+from search_spaces.trunk import StageOptions, Trunk, begin, check_stages, check_trunk, pick, write_stem
 
 FEED_FORWARD = (0, 0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class UniversalStage:
-    """What may vary in one stage. Options are listed from smallest to largest.
-
-    Attributes:
-        widths: Output channels of every block of the stage.
-        depths: Number of blocks.
-        stride: Stride of the first block.
-    """
-
-    widths: tuple[int, ...]
-    depths: tuple[int, ...]
-    stride: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MobileNetV4Space:
+class MobileNetV4Space(Trunk):
     """The space: a stem, stages of universal bottlenecks, a 1x1 convolution, pooling and the classifier.
 
     Attributes:
-        sizes_px: Input resolutions.
-        stem_widths: Channels of the stem.
         first_kernels: Kernels of the depthwise convolution before the expansion, of each block; 0 for none.
         second_kernels: Kernels of the one behind it; 0 for none. A block with a stride has at least one of the two.
         expansions: Channels inside a block over its input's.
@@ -51,13 +35,7 @@ class MobileNetV4Space:
         InputError: An option list is empty, unsorted or out of range.
     """
 
-    name: str
-    image_channels: int
-    classes: int
-    sizes_px: tuple[int, ...]
-    stem_widths: tuple[int, ...]
-    stem_stride: int
-    stages: tuple[UniversalStage, ...]
+    stages: tuple[StageOptions, ...]
     first_kernels: tuple[int, ...]
     second_kernels: tuple[int, ...]
     expansions: tuple[float, ...]
@@ -66,30 +44,18 @@ class MobileNetV4Space:
     grain: int = 8
 
     def __post_init__(self) -> None:
-        for key, least in (("sizes_px", 1), ("stem_widths", 1), ("expansions", 0.01), ("head_widths", 1)):
-            check_options(f"{self.name}: {key}", getattr(self, key), least=least)
+        check_trunk(self, {"expansions": 0.01, "head_widths": 1}, grain=self.grain)
+        check_stages(self, self.stages)
         for key in ("first_kernels", "second_kernels"):
             check_options(f"{self.name}: {key}", getattr(self, key))
             check_options(f"{self.name}: {key}", [size for size in getattr(self, key) if size] or [1], odd=True)
         if self.first_kernels == self.second_kernels == (0,):
             raise InputError(f"{self.name}: first_kernels and second_kernels = [0]: no block could see its neighbours")
-        for i, stage in enumerate(self.stages):
-            check_options(f"{self.name}: stages[{i}].widths", stage.widths, least=1)
-            check_options(f"{self.name}: stages[{i}].depths", stage.depths, least=1)
-            check_counts(f"{self.name}: stages[{i}]", stride=stage.stride)
-        check_counts(
-            self.name,
-            image_channels=self.image_channels,
-            classes=self.classes,
-            stem_stride=self.stem_stride,
-            grain=self.grain,
-        )
 
     def build(self, choose: Choose) -> Arch:
         """Build one architecture."""
-        net = Builder(size_px=int(choose("size_px", self.sizes_px)), image_channels=self.image_channels)
-        width = net.width("stem", int(choose("stem.width", self.stem_widths)))
-        x = net.conv("stem", IMAGE, width, kernel=3, stride=self.stem_stride, act=self.act)
+        net = begin(self, choose)
+        x, width = write_stem(self, net, choose, act=self.act)
         for i, stage in enumerate(self.stages):
             out_width = net.width(f"s{i}", int(choose(f"s{i}.width", stage.widths)))
             for j in range(int(choose(f"s{i}.depth", stage.depths))):
@@ -108,6 +74,6 @@ class MobileNetV4Space:
             for expansion in self.expansions
             if stride == 1 or (first, second) != FEED_FORWARD
         }
-        first, second, expansion = labels[str(choose(name, tuple(labels)))]
+        first, second, expansion = pick(choose, name, labels)
         mid = make_divisible(expansion * in_channels, self.grain)
         return UniversalBottleneck(first=first, second=second, mid=mid, stride=stride, act=self.act)

@@ -13,9 +13,10 @@ from functools import partial
 from types import MappingProxyType
 
 from nas.arch import IMAGE, Act, Arch, Builder
-from nas.space import Choice, Choices, Choose, record
-from search_spaces.options import check_counts, check_options, nearest
+from nas.space import Choice, Choices, Choose
+from search_spaces.options import check_options, nearest
 from search_spaces.strides import early_ones, make_divisible, scaled
+from search_spaces.trunk import Trunk, begin, check_stages, check_trunk, members, pick, write_stem
 
 CHANNELS = MappingProxyType({0.5: 48, 1.0: 116, 1.5: 176, 2.0: 244})  # width -> channels of the first stage
 DEPTHS = (4, 8, 4)  # units of each stage; a stage has twice the channels of the one before
@@ -132,13 +133,10 @@ class ShuffleStage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ShuffleNetV2Space:
+class ShuffleNetV2Space(Trunk):
     """The space: a stem, maybe a max pool, stages of units, a 1x1 convolution, pooling and the classifier.
 
     Attributes:
-        sizes_px: Input resolutions.
-        stem_widths: Channels of the stem.
-        stem_stride: Stride of the stem.
         stem_pool: Whether a 3x3 max pool with stride 2 follows.
         kernels, se, residual: Options of each unit.
         act: Activation.
@@ -149,12 +147,6 @@ class ShuffleNetV2Space:
         InputError: An option list is empty, unsorted or out of range.
     """
 
-    name: str
-    image_channels: int
-    classes: int
-    sizes_px: tuple[int, ...]
-    stem_widths: tuple[int, ...]
-    stem_stride: int
     stem_pool: bool
     stages: tuple[ShuffleStage, ...]
     kernels: tuple[int, ...]
@@ -165,36 +157,20 @@ class ShuffleNetV2Space:
     grain: int = 8
 
     def __post_init__(self) -> None:
-        for key in ("sizes_px", "stem_widths", "head_widths"):
-            check_options(f"{self.name}: {key}", getattr(self, key), least=1)
+        check_trunk(self, {"head_widths": 1, "se": 0, "residual": 0}, grain=self.grain, stages=len(self.stages))
+        check_stages(self, self.stages, widths="halves")
         check_options(f"{self.name}: kernels", self.kernels, least=1, odd=True)
-        for key in ("se", "residual"):
-            check_options(f"{self.name}: {key}", getattr(self, key), least=0)
-        for i, stage in enumerate(self.stages):
-            check_options(f"{self.name}: stages[{i}].halves", stage.halves, least=1)
-            check_options(f"{self.name}: stages[{i}].depths", stage.depths, least=1)
-            check_counts(f"{self.name}: stages[{i}]", stride=stage.stride)
-        check_counts(
-            self.name,
-            image_channels=self.image_channels,
-            classes=self.classes,
-            stem_stride=self.stem_stride,
-            grain=self.grain,
-            stages=len(self.stages),
-        )
 
     def build(self, choose: Choose) -> Arch:
         """Build one architecture."""
-        net = Builder(size_px=int(choose("size_px", self.sizes_px)), image_channels=self.image_channels)
-        half = net.width("stem", int(choose("stem.width", self.stem_widths)))
-        x = net.conv("stem", IMAGE, half, kernel=3, stride=self.stem_stride, act=self.act)
+        net = begin(self, choose)
+        x, half = write_stem(self, net, choose, act=self.act)
         if self.stem_pool:
             x = net.max_pool("stem.pool", x, kernel=3, stride=2)
         for i, stage in enumerate(self.stages):
             out_half = net.width(f"s{i}", int(choose(f"s{i}.half", stage.halves)))
             for j in range(int(choose(f"s{i}.depth", stage.depths))):
-                options = self._units(splits=j > 0)
-                kernel, se, residual = options[str(choose(f"s{i}.b{j}", tuple(options)))]
+                kernel, se, residual = pick(choose, f"s{i}.b{j}", self._units(splits=j > 0))
                 unit = ShuffleUnit(
                     kernel=kernel,
                     act=self.act,
@@ -210,8 +186,7 @@ class ShuffleNetV2Space:
         """The members nearest to the hand-designed networks, widest first, where there are as many stages."""
         if len(self.stages) != len(DEPTHS):
             return ()
-        found = [record(self, self._like(width))[1] for width in sorted(CHANNELS, reverse=True)]
-        return tuple(choices for i, choices in enumerate(found) if choices not in found[:i])
+        return members(self, map(self._like, sorted(CHANNELS, reverse=True)))
 
     def _like(self, width: float) -> Choose:
         def choose(name: str, options: Sequence[Choice]) -> Choice:

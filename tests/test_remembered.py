@@ -7,6 +7,7 @@ import pytest
 
 from nas._config.remembered import OVERRIDES, remembered
 from nas.errors import InputError
+from nas.results import RunDir
 
 MADE_WITH = ["+target=amd_cpu", "data=folder", "data.root=/images", "budget_ms=3", "name=first", "finetune.epochs=9"]
 
@@ -28,6 +29,10 @@ def test_a_run_or_a_file_in_it_brings_its_arguments(run: Path, of: str) -> None:
         "finetune.epochs=9",
         network,
     ]
+
+
+def test_a_run_keeps_its_arguments_where_they_are_looked_for(tmp_path: Path) -> None:
+    assert RunDir(path=tmp_path).overrides == tmp_path / OVERRIDES
 
 
 def test_what_is_typed_wins(run: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from nas.errors import InputError
 from nas.files import read_json
 
-OVERRIDES = "overrides.json"
+OVERRIDES = "overrides.json"  # as `nas.results.RunDir` names it, whose import would cost every command time
 _ITS_OWN = frozenset({"name", "network", "networks", "budget_ms", "budgets", "storage", "workers", "train"})
 
 

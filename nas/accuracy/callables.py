@@ -44,14 +44,7 @@ class CallableEvaluator:
             InputError: It is no finite number.
             StorageError: The score cannot be kept.
         """
-        kept = self._kept.find(arch)
-        if kept is None:
-            score = float(self._evaluate(arch))
-            if not math.isfinite(score):
-                raise InputError(f"{self.name} gave {score}; a score must be a finite number, higher is better")
-            kept = (score,)
-            self._kept.add(arch, kept)
-        return kept[0]
+        return self._kept.once(arch, lambda: (self._score(arch),))[0]
 
     def scores(self, archs: Sequence[Arch]) -> list[float]:
         """Scores of several networks."""
@@ -60,3 +53,9 @@ class CallableEvaluator:
     def standard_error(self, score: float) -> None:
         """None: what the function's scores vary by is not known."""
         return
+
+    def _score(self, arch: Arch) -> float:
+        score = float(self._evaluate(arch))
+        if not math.isfinite(score):
+            raise InputError(f"{self.name} gave {score}; a score must be a finite number, higher is better")
+        return score

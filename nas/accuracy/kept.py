@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +79,19 @@ class Kept:
             content = {"schema": SCHEMA, "identity": self._identity, "checksum": checksum, "scores": self._by_digest}
             write_json(self._path, content)
             self._seen = _state(self._path)
+
+    def once(self, arch: Arch, work: Callable[[], Values]) -> Values:
+        """What was kept of a network, or what `work` gives now, which is kept.
+
+        Raises:
+            InputError: The file is damaged, or holds scores of another kind.
+            StorageError: The file cannot be written; there may be no space left.
+        """
+        values = self.find(arch)
+        if values is None:
+            values = work()
+            self.add(arch, values)
+        return values
 
     def all(self) -> tuple[Values, ...]:
         """Everything that was kept, oldest first."""

@@ -66,12 +66,7 @@ class ProxyEvaluator:
         Raises:
             StorageError: The score cannot be kept.
         """
-        kept = self._kept.find(arch)
-        if kept is None:
-            network = fresh(arch, seed=self._seed).to(self._device)
-            kept = (PROXIES[self._proxy](network, self._inputs.whole(arch.size_px), self._inputs.labels),)
-            self._kept.add(arch, kept)
-        return kept[0]
+        return self._kept.once(arch, lambda: (self._score(arch),))[0]
 
     def scores(self, archs: Sequence[Arch]) -> list[float]:
         """Scores of several networks."""
@@ -84,3 +79,7 @@ class ProxyEvaluator:
     def standard_error(self, score: float) -> None:
         """None: the spread over first weights and batches is not known."""
         return
+
+    def _score(self, arch: Arch) -> float:
+        network = fresh(arch, seed=self._seed).to(self._device)
+        return PROXIES[self._proxy](network, self._inputs.whole(arch.size_px), self._inputs.labels)

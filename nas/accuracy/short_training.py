@@ -71,11 +71,7 @@ class ShortTrainingEvaluator:
             StorageError: The score cannot be kept.
             TooManyFailuresError: The loss diverged.
         """
-        curve = self._kept.find(arch)
-        if curve is None:
-            curve = self._trained(arch)
-            self._kept.add(arch, curve)
-        return curve[-1]
+        return self._kept.once(arch, lambda: self._trained(arch))[-1]
 
     def scores(self, archs: Sequence[Arch]) -> list[float]:
         """Accuracy of several networks, one after the other."""

@@ -67,11 +67,7 @@ class SupernetEvaluator:
             InputError: `arch` does not fit in the supernet.
             StorageError: The score cannot be kept.
         """
-        kept = self._kept.find(arch)
-        if kept is None:
-            kept = (share_correct(self.network(arch), self._validation),)
-            self._kept.add(arch, kept)
-        return kept[0]
+        return self._kept.once(arch, lambda: (share_correct(self.network(arch), self._validation),))[0]
 
     def scores(self, archs: Sequence[Arch]) -> list[float]:
         """Accuracy of several networks; no faster than one by one, whose images are converted once already."""

@@ -91,9 +91,13 @@ class LatencyModel:
 
     def missing(self, archs: Sequence[Arch]) -> list[str]:
         """Keys of kernels that have no row and are like none that has."""
-        keys = self.interpolated(archs)
-        self._unseen.learn(keys)
-        return [key for key in keys if self._unseen.units[key] is None]
+        return self.unlike(kernel.key for arch in archs for kernel in self.kernels(arch))
+
+    def unlike(self, keys: Iterable[str]) -> list[str]:
+        """Those of some kernels' keys that have no row and are like none that has."""
+        unseen = self.table.missing(keys)
+        self._unseen.learn(unseen)
+        return [key for key in unseen if self._unseen.units[key] is None]
 
     def interpolated(self, archs: Sequence[Arch]) -> list[str]:
         """Keys of kernels that have no row, whether similar ones price them or not."""
@@ -145,9 +149,7 @@ class LatencyModel:
 
     def _keys_units(self, keys: Sequence[str]) -> list[float]:
         rows, refused = self.table.rows, self.table.refused
-        unseen = self.table.missing(keys)
-        self._unseen.learn(unseen)
-        missing = [key for key in unseen if self._unseen.units[key] is None]
+        missing = self.unlike(keys)
         if missing:
             raise LacksRowsError(
                 f"the table of {self.table.target.name} has no row for '{missing[0]}'"

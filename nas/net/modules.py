@@ -27,7 +27,7 @@ class _Tensors(nn.Module):
 
     def __init__(self, *archs: Arch) -> None:
         super().__init__()
-        self.arch = archs[0]
+        self.arch, self.archs = archs[0], archs
         self._held = held(*archs)
         self._owners: dict[str, nn.Module] = {}
 
@@ -111,7 +111,6 @@ class Supernet(_Tensors):
             seed: Of the first values.
         """
         super().__init__(arch, *others)
-        self.archs = (arch, *others)
         first: dict[str, Tensor] = {}
         for i, one in enumerate(self.archs):
             for name, tensor in initial_parameters(one, seed=seed + i).items():

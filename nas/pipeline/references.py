@@ -60,7 +60,7 @@ def _priced(arch: Arch, model: LatencyModel, pricer: Pricer) -> tuple[float, flo
         shares = model.breakdown(arch)
     except LacksRowsError:
         return None
-    unlike = set(pricer.model.missing([arch]))
+    unlike = set(pricer.model.unlike(share.kernel for share in shares))
     total_ms = sum(share.ms for share in shares)
     guessed = sum(share.ms for share in shares if share.kernel in unlike) / total_ms
     return (total_ms, guessed) if math.isfinite(total_ms) and guessed <= MOST_GUESSED else None

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nas.arch import digest
-from nas.data import Dataset, generator_of, to_input
+from nas.data import Dataset, Loader, generator_of, to_input
 from nas.net import Network, run
 from nas.progress import Progress, silent
 from nas.training.distributed import ranks, synchronised
@@ -76,7 +76,8 @@ def fine_tune(
     raw = torch.from_numpy(dataset.train.take(chosen.numpy())).to(device)
     images = to_input(raw, dataset, size_px=network.arch.size_px)
     candidates = [recalibrated(candidate.to(device), images) for candidate in (job.module, copy.deepcopy(network))]
-    return max(candidates, key=lambda candidate: accuracy(candidate, dataset.val, dataset))
+    val = Loader(dataset.val, device)
+    return max(candidates, key=lambda candidate: accuracy(candidate, val, dataset))
 
 
 def tuning_job(

@@ -13,7 +13,7 @@ FOLLOWING = 10  # the average's decay begins at 1 / FOLLOWING: early weights are
 
 def make_optimizer(module: Network | Supernet, recipe: Recipe) -> torch.optim.SGD:
     """SGD whose weight decay spares batch norm, biases and depthwise weights."""
-    ops = zip(module.arch.layers, module.arch.ops(), strict=True)
+    ops = (pair for arch in module.archs for pair in zip(arch.layers, arch.ops(), strict=True))
     spared = {f"{layer.name}.weight" for layer, op in ops if op.depthwise}
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []

@@ -47,6 +47,17 @@ def test_equal_networks_share_a_score_whatever_their_widths_are_called(path: Pat
     assert kept.find(LARGE) is None
 
 
+def test_a_network_is_worked_on_once(path: Path) -> None:
+    asked: list[int] = []
+
+    def work() -> tuple[float, ...]:
+        asked.append(1)
+        return (0.5,)
+
+    assert [Kept(path, "x").once(SMALL, work) for _ in range(2)] == [(0.5,), (0.5,)]
+    assert len(asked) == 1
+
+
 def test_without_a_file_scores_stay_in_memory() -> None:
     kept = Kept(None, "")
     kept.add(SMALL, (0.5,))

@@ -24,6 +24,7 @@ from tests.pipeline import clock
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 MODULES = (
+    "bars",
     "latency_bars",
     "latency_baselines",
     "latency_spaces",
@@ -169,13 +170,13 @@ def test_a_part_answers_under_the_names_of_the_bars(scripts, tmp_path, monkeypat
 
 
 def test_bars_are_kept_or_missed(scripts) -> None:
-    bars = scripts["latency_bars"]
+    bars, latency = scripts["bars"], scripts["latency_bars"]
     assert bars.met(1.1, "<= 1.1")
     assert not bars.met(1.2, "<= 1.1")
     assert bars.met(0.97, ">= 0.965")
-    (line,) = bars.lines({"drift_points": 0.5, "kendall_equal_flops": None})
+    (line,) = latency.lines({"drift_points": 0.5, "kendall_equal_flops": None})
     assert line.endswith("MISSED")
-    assert bars.lines({"errors": {"keys": "too noisy"}}) == ["keys: too noisy"]
+    assert latency.lines({"errors": {"keys": "too noisy"}}) == ["keys: too noisy"]
 
 
 def test_searches_whose_check_fails_violate_their_budget(scripts, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ from nas.arch import Act, Kind, cost
 from nas.errors import InputError
 from nas.net import Supernet, slice_weights
 from nas.space import known_members, largest, record, replay, uniform
-from search_spaces.lcnet import STAGES, LCNetSpace, LCNetStage, pp_lcnet
+from search_spaces.lcnet import STAGES, LCNetSpace, pp_lcnet
+from search_spaces.trunk import StageOptions
 
 SPACE = LCNetSpace(
     name="tiny",
@@ -19,7 +20,10 @@ SPACE = LCNetSpace(
     sizes_px=(16,),
     stem_widths=(8, 16),
     stem_stride=2,
-    stages=(LCNetStage(widths=(8, 16), depths=(1, 2), stride=1), LCNetStage(widths=(16, 24), depths=(2, 3), stride=2)),
+    stages=(
+        StageOptions(widths=(8, 16), depths=(1, 2), stride=1),
+        StageOptions(widths=(16, 24), depths=(2, 3), stride=2),
+    ),
     kernels=(3, 5),
     se=(False, True),
     acts=("relu", "hswish"),
@@ -71,7 +75,7 @@ def test_hand_designed_networks_are_known_members():
         image_channels=3,
         sizes_px=(224,),
         stages=tuple(
-            LCNetStage(widths=(channels // 2, channels), depths=(len(units),), stride=stride)
+            StageOptions(widths=(channels // 2, channels), depths=(len(units),), stride=stride)
             for channels, stride, units in STAGES
         ),
         feature_widths=(1280,),
@@ -89,7 +93,7 @@ def test_hand_designed_networks_are_known_members():
         ({"acts": ("hswihs",)}, "unknown activation 'hswihs'"),
         ({"feature_widths": (-1, 0)}, "feature_widths"),
         ({"classes": 0}, "classes = 0"),
-        ({"stages": (LCNetStage(widths=(), depths=(1,), stride=1),)}, r"stages\[0\].widths is empty"),
+        ({"stages": (StageOptions(widths=(), depths=(1,), stride=1),)}, r"stages\[0\].widths is empty"),
     ],
 )
 def test_spaces_that_make_no_sense_are_refused(change, says):

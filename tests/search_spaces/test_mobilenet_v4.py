@@ -9,7 +9,8 @@ from nas.errors import InputError
 from nas.net import Network, network_of, slice_weights
 from nas.space import decisions, largest, record, smallest, uniform
 from search_spaces.mobilenet_v4 import MEMBERS, UniversalBottleneck, mobilenet_v4_conv_small
-from search_spaces.mobilenet_v4_space import MobileNetV4Space, UniversalStage
+from search_spaces.mobilenet_v4_space import MobileNetV4Space
+from search_spaces.trunk import StageOptions
 from tests.search_spaces.reference import assert_counts
 
 
@@ -46,8 +47,8 @@ SPACE = MobileNetV4Space(
     stem_widths=(8, 16),
     stem_stride=2,
     stages=(
-        UniversalStage(widths=(8, 16), depths=(1, 2), stride=1),
-        UniversalStage(widths=(16, 24), depths=(1, 2), stride=2),
+        StageOptions(widths=(8, 16), depths=(1, 2), stride=1),
+        StageOptions(widths=(16, 24), depths=(1, 2), stride=2),
     ),
     first_kernels=(0, 3),
     second_kernels=(0, 3, 5),
@@ -84,7 +85,7 @@ def test_the_largest_network_holds_every_member():
         ({"expansions": (0,)}, "positive"),
         ({"head_widths": ()}, "is empty"),
         ({"classes": 0}, "classes = 0"),
-        ({"stages": (UniversalStage(widths=(8,), depths=(1,), stride=0),)}, "stride = 0"),
+        ({"stages": (StageOptions(widths=(8,), depths=(1,), stride=0),)}, "stride = 0"),
     ],
 )
 def test_spaces_that_make_no_sense_are_refused(change, says):

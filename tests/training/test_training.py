@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from nas.arch import IMAGE, Arch, Builder
 from nas.data import Dataset, Loader, to_input
 from nas.errors import InputError, TooManyFailuresError
-from nas.net import Network
+from nas.net import Network, Supernet
 from nas.space import smallest
 from nas.training import Recipe, accuracy, fine_tune, loop, recalibrate, recalibrated, train_supernet
 from nas.training.optimizer import make_optimizer
@@ -139,6 +140,28 @@ def test_recalibrated_statistics_are_those_of_the_images(data: Dataset) -> None:
 
 def test_weight_decay_spares_depthwise_weights_biases_and_batch_norm() -> None:
     network = Network(SPACE.build(smallest))
-    decayed = [group["params"] for group in make_optimizer(network, SHORT).param_groups if group["weight_decay"]]
-    names = {name for name, parameter in network.named_parameters() if any(parameter is p for p in decayed[0])}
-    assert names == {name for name in network.state_dict() if name.endswith("weight") and "depthwise" not in name}
+    assert _decayed(network) == {name for name in network.state_dict() if _dense(name)}
+
+
+def test_weight_decay_spares_depthwise_weights_of_every_network_of_a_supernet() -> None:
+    supernet = Supernet(SPACE.build(smallest), _depthwise_only())
+    assert "other.depthwise.weight" in supernet.state_dict()
+    assert _decayed(supernet) == {name for name in supernet.state_dict() if _dense(name)}
+
+
+def _decayed(module: Network | Supernet) -> set[str]:
+    groups = make_optimizer(module, SHORT).param_groups
+    found = [parameter for group in groups if group["weight_decay"] for parameter in group["params"]]
+    return {name for name, parameter in module.named_parameters() if any(parameter is p for p in found)}
+
+
+def _dense(name: str) -> bool:
+    return name.endswith("weight") and "depthwise" not in name
+
+
+def _depthwise_only() -> Arch:
+    """A network with a layer that no member of `SPACE` has."""
+    net = Builder(size_px=16, image_channels=1)
+    x = net.conv("stem", IMAGE, net.width("stem", 8), kernel=3, stride=2)
+    x = net.depthwise("other.depthwise", x, kernel=3)
+    return net.classify(net.pool("pool", x), classes=10)
