@@ -3,6 +3,7 @@
 from nas.netadapt.checkpoint import Move
 from nas.netadapt.importance import Weigh, Weighing, importance, strongest, weigher
 from nas.netadapt.moves import Latency, Prepare, Proposal, least, propose, shrink, trimmable
+from nas.netadapt.narrowing import narrow
 from nas.netadapt.trim import Rule, Score, TrimResult, TrimSettings, Tune, trim
 from nas.netadapt.tuning import tuner
 from nas.netadapt.widths import WidthSpace
@@ -22,6 +23,7 @@ __all__ = [
     "WidthSpace",
     "importance",
     "least",
+    "narrow",
     "propose",
     "shrink",
     "strongest",

@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-import torch
-
 from nas.arch import Arch, digest
 from nas.errors import InfeasibleError, InputError, TooManyFailuresError
-from nas.net import Network, network_of, slice_weights
+from nas.net import Network
 from nas.netadapt.checkpoint import Move, Saved, load, save
 from nas.netadapt.importance import Importance, Weigh, Weighing, importance, strongest
 from nas.netadapt.moves import Latency, Prepare, Proposal, least, propose
+from nas.netadapt.narrowing import narrow
 from nas.progress import Progress, silent
 
 Score = Callable[[Network], float]  # validation accuracy in [0, 1]; may recalibrate the network it is given
@@ -183,7 +182,7 @@ class _Trimmer:
             )
 
     def _begin(self, network: Network) -> _State:
-        own = _narrowed(network, network.arch, {})
+        own = narrow(network, network.arch, {})
         accuracy = self.score(own)
         if not math.isfinite(accuracy):
             raise TooManyFailuresError(f"the network to trim scores {accuracy}; train it first")
@@ -273,7 +272,7 @@ class _Trimmer:
         leading: list[_Scored] = []
         dropped = 0
         for proposal in proposals:
-            network = _narrowed(state.network, proposal.arch, weights)
+            network = narrow(state.network, proposal.arch, weights)
             accuracy = self.score(network)
             if math.isfinite(accuracy):
                 leading = self._ranked(state, [*leading, _Scored(proposal, network, accuracy)])
@@ -308,15 +307,3 @@ class _Trimmer:
 def _narrowest(seed: Arch, settings: TrimSettings) -> list[Arch]:
     """The network with every width at 1, 2 and 4 grains: fewer channels than a vector holds can be slower."""
     return [least(seed, grain=steps * settings.grain) for steps in (1, 2, 4)]
-
-
-def _narrowed(network: Network, arch: Arch, weights: Importance) -> Network:
-    """Make the narrower network out of the strongest filters of each width that changes."""
-    keep = {
-        width: strongest(weights[width], channels)
-        for width, channels in arch.widths.items()
-        if channels < network.arch.widths[width]
-    }
-    with torch.no_grad():
-        child = network_of(arch, slice_weights(network.arch, network.tensors(), arch, keep))
-    return child.to(next(network.parameters()).device).eval()

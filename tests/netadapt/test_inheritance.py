@@ -7,8 +7,7 @@ import torch
 from torch.nn import functional
 
 from nas.arch import IMAGE, Kind
-from nas.netadapt import Weighing, importance, shrink, strongest, trimmable, weigher
-from nas.netadapt.trim import _narrowed
+from nas.netadapt import Weighing, importance, narrow, shrink, strongest, trimmable, weigher
 
 
 def masked(network, keep):
@@ -36,7 +35,7 @@ def masked(network, keep):
 def test_a_trimmed_network_equals_the_original_with_the_dropped_channels_masked(network, width):
     weights = importance(network)
     child = shrink(network.arch, network.arch, width, 8, grain=8)
-    trimmed = _narrowed(network, child, weights)
+    trimmed = narrow(network, child, weights)
     keep = {
         name: strongest(weights[name], channels)
         for name, channels in child.widths.items()

@@ -1,0 +1,55 @@
+"""What each way of choosing moves costs and brings: one network, one budget, one choice changed at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from trim_bench import Bench
+from trim_cases import MARGIN
+from trim_jobs import Jobs, job
+from trim_methods import trim_to, tune_on
+
+from nas.netadapt import Rule, TrimSettings, Weighing
+
+NAME, RATIO = "mobilenet_v3_small", 0.6
+SCORED = TrimSettings()  # every proposal is scored after recalibration, none is trained
+SHORT = replace(SCORED, shortlist=6)
+VARIANTS = {
+    "score all": SCORED,
+    "score 6": SHORT,
+    "score 1": replace(SCORED, shortlist=1),
+    "score 6, bn_scale": replace(SHORT, importance=Weighing.BN_SCALE),
+    "score 6, taylor": replace(SHORT, importance=Weighing.TAYLOR),
+    "score 6, accuracy rule": replace(SHORT, rule=Rule.ACCURACY),
+    "score 6, step 2 %": replace(SHORT, step=0.02),
+    "score 6, train 1 x 10": replace(SHORT, tune_top=1, tune_steps=10),
+    "score 6, train 2 x 20": replace(SHORT, tune_top=2, tune_steps=20),
+    "score all, train 3 x 20": replace(SCORED, tune_top=3, tune_steps=20),
+}
+
+
+def choices(bench: Bench, jobs: Jobs) -> dict[str, Any]:
+    """By variant: seconds of trimming, validation accuracy then, and test accuracy after further training."""
+    budget_ms = RATIO * (1 - MARGIN) * bench.model(NAME).arch_ms(bench.arch(NAME))
+    trimming = {
+        f"{NAME} {name}": job(trim_to, NAME, "base", f"choice-{place}.start", budget_ms=budget_ms, settings=settings)
+        for place, (name, settings) in enumerate(VARIANTS.items())
+    }
+    trimmed = jobs.done(bench, "choice_trimmed", trimming)
+    tuning = {
+        f"{NAME} {name}": job(tune_on, NAME, f"choice-{place}.start", f"choice-{place}")
+        for place, name in enumerate(VARIANTS)
+    }
+    tuned = jobs.done(bench, "choice_trained", tuning)
+    found = {}
+    for name in VARIANTS:
+        before, after = trimmed[f"{NAME} {name}"], tuned[f"{NAME} {name}"]
+        found[name] = {
+            "trim_seconds": before["seconds"],
+            "moves": len(before["moves"]),
+            "validation": before["accuracy"],
+            "accuracy": after["accuracy"],
+            "points_per_minute": 100 * after["accuracy"] / (before["seconds"] + after["seconds"]) * 60,
+        }
+    return {"choices": found}

@@ -1,0 +1,79 @@
+"""The rows of the cases, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from trim_bench import RATIOS, Bench
+from trim_methods import NETADAPT, ONE_SHOT, PRUNING, UNIFORM
+
+from nas.arch import Arch, cost
+
+
+def key_of(method: str, ratio: float) -> str:
+    """What the network of a case is kept as."""
+    return f"{method}-{ratio:g}"
+
+
+def trim_seconds(bench: Bench, name: str, ratio: float) -> float:
+    """Of trimming down to a ratio, through those before it; attempts that were given up do not count."""
+    return sum(
+        float(
+            bench.result["trimmed"][f"{name} {one:g} attempt {bench.result['attempts'][f'{name} {one:g}']}"]["seconds"]
+        )
+        for one in RATIOS
+        if one >= ratio
+    )
+
+
+def timed_rows(bench: Bench, name: str) -> list[dict[str, Any]]:
+    """One row a case of a network; all are timed in turn with the network before trimming."""
+    model = bench.model(name)
+    methods = [NETADAPT, UNIFORM, ONE_SHOT, PRUNING]
+    trained = bench.result["trained"]
+    found = [(method, ratio) for ratio in RATIOS for method in methods if f"{name} {key_of(method, ratio)}" in trained]
+    archs: list[Arch] = [bench.arch(name), *(bench.saved_arch(name, key_of(*case)) for case in found)]
+    ms = bench.measured_ms(archs)
+    base = trained[f"{name} base"]
+    rows = [_row(name, "untrimmed", 1.0, archs[0]) | {"measured_ms": ms[0], "budget_ms": ms[0], **base}]
+    for (method, ratio), arch, own_ms in zip(found, archs[1:], ms[1:], strict=True):
+        own = trained[f"{name} {key_of(method, ratio)}"]
+        seconds = own["seconds"] + (trim_seconds(bench, name, ratio) if method == NETADAPT else 0.0)
+        rows.append(
+            _row(name, method, ratio, arch)
+            | {"measured_ms": own_ms, "budget_ms": ratio * ms[0], "accuracy": own["accuracy"], "seconds": seconds}
+        )
+    for row, arch in zip(rows, archs, strict=True):
+        row["predicted_ms"] = model.arch_ms(arch) / model.arch_ms(archs[0]) * ms[0]
+    return rows
+
+
+def _row(name: str, method: str, ratio: float, arch: Arch) -> dict[str, Any]:
+    costs = cost(arch)
+    return {"network": name, "method": method, "ratio": ratio, "macs": costs.macs, "params": costs.params}
+
+
+def verdict(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    ours = [row for row in rows if row["method"] == NETADAPT]
+    untrimmed = {row["network"]: row for row in rows if row["method"] == "untrimmed"}
+    leads = {
+        (row["network"], row["ratio"], rival["method"]): row["accuracy"] - rival["accuracy"]
+        for row in ours
+        for rival in rows
+        if (rival["network"], rival["ratio"]) == (row["network"], row["ratio"]) and rival["method"] != NETADAPT
+    }
+    realised = [
+        (untrimmed[row["network"]]["measured_ms"] - row["measured_ms"])
+        / (untrimmed[row["network"]]["predicted_ms"] - row["predicted_ms"])
+        for row in ours
+    ]
+    return {
+        "over_budget": sum(row["measured_ms"] > row["budget_ms"] for row in ours),
+        "least_use_pct": 100 * min(row["measured_ms"] / row["budget_ms"] for row in ours),
+        "least_realised_pct": 100 * min(realised),
+        "rivals_above": sum(lead < 0 for lead in leads.values()),
+        "leads_points": {" ".join(map(str, key)): 100 * lead for key, lead in leads.items()},
+        "most_lost_at_0.6_points": 100
+        * max(untrimmed[row["network"]]["accuracy"] - row["accuracy"] for row in ours if row["ratio"] == 0.6),
+    }
