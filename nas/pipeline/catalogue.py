@@ -24,9 +24,10 @@ from nas.latency.noise import require_usable
 from nas.latency.probes import PLAN, Vocabulary
 from nas.latency.runtimes import make_runtime
 from nas.latency.session import measure_networks
-from nas.latency.table import load_table, save_table, table_path
+from nas.latency.table import LatencyTable, load_table, table_path
 from nas.latency.timing import summarise
 from nas.pipeline.designs import chosen, distinct
+from nas.pipeline.pricing import measured_table
 from nas.progress import Progress
 from nas.results.catalogue import BatchRate, CatalogueReport, NetworkRow
 from nas.results.report import MeasuredMs
@@ -69,10 +70,21 @@ def open_vocabulary(settings: Settings, progress: Progress) -> tuple[LatencyMode
                 return model_of(anchored.table, space), known
             except OffLevelError:
                 pass  # the machine is in another state: measured anew
-        table = measure_space(space, settings.target, PLAN, known=None, seed=settings.seed, progress=progress)
-        require_usable(table.noise, f"measuring probes on {settings.target.name}")
-        save_table(path, table)
+        table = measured_table(path, lambda folder: _probed(settings, space, folder, progress))
     return model_of(table, space), path
+
+
+def _probed(settings: Settings, space: Vocabulary, folder: Path, progress: Progress) -> LatencyTable:
+    """A table of probes measured now.
+
+    Raises:
+        DeviceError: Measuring failed, or the machine is too noisy.
+    """
+    table = measure_space(
+        space, settings.target, PLAN, known=None, seed=settings.seed, folder=folder, progress=progress
+    )
+    require_usable(table.noise, f"measuring probes on {settings.target.name}")
+    return table
 
 
 def profile_catalogue(settings: Settings, progress: Progress) -> CatalogueReport:
