@@ -57,6 +57,10 @@ def build(cls: type[T], data: object, where: str = "", *, given: Mapping[str, ob
         return cls(**values, **given)
     except ValueError as error:
         raise InputError(f"{where or 'configuration'}: {error}") from None
+    except InputError as error:  # a class names its own field, a user the whole key
+        if str(error).partition("=")[0].strip() not in fields:
+            raise
+        raise InputError(_join(where, str(error))) from None
 
 
 def refuse_unknown(keys: Iterable[object], known: Collection[str], where: str = "") -> None:

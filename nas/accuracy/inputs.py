@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nas.data import Dataset, Loader, generator_of, subset, to_input
+from nas.data import Dataset, Loader, drawn, subset, to_input
 from nas.data.dataset import Split
 
 KEPT_BYTES = 2**29  # of converted images; more are converted anew for every network
@@ -64,5 +64,4 @@ class Inputs:
 
 def calibration_images(dataset: Dataset, *, images: int, seed: int, device: str) -> Inputs:
     """The training images that batch norm is recalibrated on; `seed` alone chooses them."""
-    chosen = torch.randperm(len(dataset.train), generator=generator_of(seed, 0))[:images]
-    return Inputs(subset(dataset.train, chosen.numpy()), dataset, device=device)
+    return Inputs(subset(dataset.train, drawn(dataset.train, images, seed=seed)), dataset, device=device)

@@ -1,7 +1,7 @@
 """Images and their labels: sources (embedded, folders, arrays, tables), augmentation, and batches for a network."""
 
 from nas.data.augmentation import Augmentation, augmented
-from nas.data.batches import Batch, generator_of, to_input
+from nas.data.batches import Batch, drawn, generator_of, to_input
 from nas.data.dataset import Dataset, MemorySplit, Split, dataset_of, spread, subset
 from nas.data.fashion import load_fashion_mnist
 from nas.data.folder import load_folder
@@ -19,6 +19,7 @@ __all__ = [
     "StreamedSplit",
     "augmented",
     "dataset_of",
+    "drawn",
     "generator_of",
     "load_fashion_mnist",
     "load_folder",

@@ -47,15 +47,15 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         if self.shift_px < 0:
-            raise InputError(f"augment.shift_px = {self.shift_px}: must be at least 0 pixels")
+            raise InputError(f"shift_px = {self.shift_px}: must be at least 0 pixels")
         if not 0 < self.crop_area <= 1:
-            raise InputError(f"augment.crop_area = {self.crop_area:g}: must lie above 0 and be at most 1")
+            raise InputError(f"crop_area = {self.crop_area:g}: must lie above 0 and be at most 1")
         if not 0 <= self.erase <= 1:
-            raise InputError(f"augment.erase = {self.erase:g}: must lie between 0 and 1")
+            raise InputError(f"erase = {self.erase:g}: must lie between 0 and 1")
         for name in ("mixup", "cutmix"):
             alpha = getattr(self, name)
             if not 0 <= alpha < float("inf"):
-                raise InputError(f"augment.{name} = {alpha:g}: must be at least 0")
+                raise InputError(f"{name} = {alpha:g}: must be at least 0")
 
 
 def augmented(

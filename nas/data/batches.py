@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nas.data.dataset import Dataset
+from nas.data.dataset import Dataset, Labels, Split
 
 Batch = tuple[Tensor, Tensor]  # raw images (n, h, w, c) uint8, labels (n,) int64
 
@@ -30,3 +30,8 @@ def to_input(raw: Tensor, dataset: Dataset, *, size_px: int) -> Tensor:
 def generator_of(seed: int, epoch: int) -> torch.Generator:
     """A CPU generator that only `seed` and `epoch` decide."""
     return torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+
+
+def drawn(split: Split, images: int, *, seed: int) -> Labels:
+    """Places of at most `images` random images of a split; `seed` alone chooses them."""
+    return torch.randperm(len(split), generator=generator_of(seed, 0))[:images].numpy()

@@ -8,7 +8,8 @@ from typing import TypedDict
 import numpy as np
 
 from nas.data.dataset import Labels
-from nas.errors import InputError
+from nas.data.splitting import part_after_part
+from nas.errors import InputError, did_you_mean
 
 LABELS = ("label", "labels", "class", "target", "fine_label", "y")
 
@@ -29,6 +30,16 @@ def label_column(names: Sequence[str], where: str) -> str:
         return names[0]
     given = ", ".join(names) or "(none)"
     raise InputError(f"{where}: none of the columns {given} is called label; say which: data.label=...")
+
+
+def check_column(name: str, names: Sequence[str], where: str, role: str) -> None:
+    """Check that a table has the column that `data.image` or `data.label`, the role, says.
+
+    Raises:
+        InputError: It has not.
+    """
+    if name not in names:
+        raise InputError(f"{where}: no column data.{role}={name}{did_you_mean(name, names)}; it has {', '.join(names)}")
 
 
 def class_labels(values: Sequence[object], names: Sequence[str] | None, where: str) -> tuple[Labels, tuple[str, ...]]:
@@ -85,5 +96,4 @@ def in_turn(sizes: Mapping[str, int]) -> Places:
     ['train[0]', 'train[1]', 'test[0]']
     """
     names = [f"{part}[{row}]" for part, size in sizes.items() for row in range(size)]
-    places = np.split(np.arange(len(names)), np.cumsum(list(sizes.values()))[:-1])
-    return {"names": names, "found": dict(zip(sizes, places, strict=True))}
+    return {"names": names, "found": part_after_part(sizes)}

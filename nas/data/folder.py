@@ -14,7 +14,7 @@ import numpy as np
 from nas.data.collection import Collection, load_collection
 from nas.data.dataset import Dataset
 from nas.data.reading import Loading
-from nas.data.splitting import WHOLE
+from nas.data.splitting import WHOLE, part_after_part
 from nas.errors import InputError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
@@ -54,8 +54,7 @@ def folder_collection(root: Path) -> Collection:
     classes = tuple(next(iter(parts.values())))
     paths = [path for files in parts.values() for members in files.values() for path in members]
     labels = [label for files in parts.values() for label, members in enumerate(files.values()) for _ in members]
-    sizes = [sum(len(members) for members in files.values()) for files in parts.values()]
-    places = np.split(np.arange(len(paths)), np.cumsum(sizes)[:-1])
+    sizes = {part: sum(len(members) for members in files.values()) for part, files in parts.items()}
     return Collection(
         name=root.resolve().name,
         where=str(root),
@@ -63,7 +62,7 @@ def folder_collection(root: Path) -> Collection:
         names=[path.relative_to(root).as_posix() for path in paths],
         labels=np.array(labels, dtype=np.int64),
         classes=classes,
-        found=dict(zip(parts, places, strict=True)),
+        found=part_after_part(sizes),
     )
 
 

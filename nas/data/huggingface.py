@@ -12,13 +12,13 @@ from types import ModuleType
 from typing import Any
 
 from nas.data.collection import Collection, load_collection
-from nas.data.columns import class_labels, in_turn, label_column, labelled
+from nas.data.columns import check_column, class_labels, in_turn, label_column, labelled
 from nas.data.dataset import Dataset
 from nas.data.decode import Encoded
 from nas.data.extras import extra
 from nas.data.reading import Loading
 from nas.data.splitting import ALIASES, PARTS, WHOLE
-from nas.errors import InputError, did_you_mean
+from nas.errors import InputError
 
 SAVED = ("dataset_dict.json", "state.json")  # what `save_to_disk` leaves in its folder
 
@@ -67,11 +67,8 @@ def load_huggingface(
     features = next(iter(parts.values())).features
     image = image or _image_column(library, features, path)
     label = label or label_column([name for name in features if name != image], path)
-    for role, name in (("image", image), ("label", label)):
-        if name not in features:
-            raise InputError(
-                f"{path}: no column data.{role}={name}{did_you_mean(name, features)}; {', '.join(features)}"
-            )
+    check_column(image, list(features), path, "image")
+    check_column(label, list(features), path, "label")
     if not isinstance(features[image], library.Image):
         raise InputError(f"{path}: the column {image} is {features[image]}, not images; say which: data.image=...")
     values = {part: list(table.select_columns([label])[:][label]) for part, table in parts.items()}

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.data.dataset import Dataset, Labels, MemorySplit, Pixels, dataset_of
-from nas.data.splitting import PARTS, WHOLE, split_places
+from nas.data.splitting import PARTS, WHOLE, part_after_part, split_places
 from nas.errors import InputError, did_you_mean
 
 SUFFIX = {WHOLE: "", "train": "_train", "val": "_val", "test": "_test"}
@@ -48,13 +48,11 @@ def load_npz(path: Path, *, seed: int = 0, split: Path | None = None) -> Dataset
     _check_alike(images, path)
     classes = _classes(arrays, labels, path)
     names = [f"x{SUFFIX[part]}[{row}]" for part in found for row in range(len(labels[part]))]
-    places = np.split(np.arange(len(names)), np.cumsum([len(labels[part]) for part in found])[:-1])
+    places = part_after_part({part: len(labels[part]) for part in found})
     whole = MemorySplit(
         images=np.concatenate([images[part] for part in found]), labels=np.concatenate([labels[part] for part in found])
     )
-    parts, notes = split_places(
-        dict(zip(found, places, strict=True)), whole.labels, names, classes, seed=seed, record=split
-    )
+    parts, notes = split_places(places, whole.labels, names, classes, seed=seed, record=split)
     splits = {
         part: MemorySplit(images=whole.images[chosen], labels=whole.labels[chosen]) for part, chosen in parts.items()
     }

@@ -15,13 +15,13 @@ from types import ModuleType
 from typing import Any
 
 from nas.data.collection import Collection, load_collection
-from nas.data.columns import class_labels, in_turn, label_column, labelled
+from nas.data.columns import check_column, class_labels, in_turn, label_column, labelled
 from nas.data.dataset import Dataset
 from nas.data.decode import Encoded
 from nas.data.extras import extra
 from nas.data.reading import Loading
 from nas.data.splitting import ALIASES, PARTS, WHOLE
-from nas.errors import InputError, did_you_mean
+from nas.errors import InputError
 
 PART = re.compile(rf"({'|'.join((*PARTS, *ALIASES))})(?![a-z])")
 
@@ -62,10 +62,10 @@ def load_parquet(root: Path, *, image: str | None, label: str | None, loading: L
     found = _files(root)
     first = _schema(parquet, next(iter(found.values()))[0])
     image = image or _image_column(arrow, first, root)
-    _check_column(image, first.names, root, "image")
+    check_column(image, first.names, str(root), "image")
     _check_bytes(arrow, first.field(image).type, root)
     label = label or label_column([name for name in first.names if name != image], str(root))
-    _check_column(label, first.names, root, "label")
+    check_column(label, first.names, str(root), "label")
     tables = {part: _tables(arrow, parquet, paths, [image, label], root) for part, paths in found.items()}
     parts, notes = labelled({part: table.column(label).to_pylist() for part, table in tables.items()})
     whole = _joined(arrow, [tables[part] for part in parts], root)
@@ -168,11 +168,6 @@ def _bytes(arrow: ModuleType, column: Any) -> Any:
         return column
     place = column.type.get_field_index("bytes")
     return arrow.chunked_array([chunk.flatten()[place] for chunk in column.chunks], type=column.type[place].type)
-
-
-def _check_column(name: str, names: list[str], root: Path, role: str) -> None:
-    if name not in names:
-        raise InputError(f"{root}: no column data.{role}={name}{did_you_mean(name, names)}; it has {', '.join(names)}")
 
 
 def _class_names(schema: Any, label: str) -> tuple[str, ...] | None:

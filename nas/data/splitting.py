@@ -24,6 +24,16 @@ ALIASES = {"valid": "val", "validation": "val", "dev": "val"}
 Record = Mapping[str, tuple[str, ...]]  # part -> names of its images
 
 
+def part_after_part(sizes: Mapping[str, int]) -> dict[str, Labels]:
+    """Part -> places of its images, where parts of such sizes lie one after the other.
+
+    >>> part_after_part({"train": 2, "test": 1})
+    {'train': array([0, 1]), 'test': array([2])}
+    """
+    places = np.split(np.arange(sum(sizes.values())), np.cumsum(list(sizes.values()))[:-1])
+    return dict(zip(sizes, places, strict=True))
+
+
 def split_places(
     found: Mapping[str, Labels],
     labels: Labels,

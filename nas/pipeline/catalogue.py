@@ -24,9 +24,11 @@ from nas.latency.noise import require_usable
 from nas.latency.probes import PLAN, Vocabulary
 from nas.latency.runtimes import make_runtime
 from nas.latency.session import measure_networks
-from nas.latency.table import load_table, save_table, table_path
+from nas.latency.table import LatencyTable, load_table, table_path
 from nas.latency.timing import summarise
 from nas.pipeline.designs import chosen, distinct
+from nas.pipeline.pricing import measured_table
+from nas.pipeline.reporting import in_ms
 from nas.progress import Progress
 from nas.results.catalogue import BatchRate, CatalogueReport, NetworkRow
 from nas.results.report import MeasuredMs
@@ -69,10 +71,21 @@ def open_vocabulary(settings: Settings, progress: Progress) -> tuple[LatencyMode
                 return model_of(anchored.table, space), known
             except OffLevelError:
                 pass  # the machine is in another state: measured anew
-        table = measure_space(space, settings.target, PLAN, known=None, seed=settings.seed, progress=progress)
-        require_usable(table.noise, f"measuring probes on {settings.target.name}")
-        save_table(path, table)
+        table = measured_table(path, lambda folder: _probed(settings, space, folder, progress))
     return model_of(table, space), path
+
+
+def _probed(settings: Settings, space: Vocabulary, folder: Path, progress: Progress) -> LatencyTable:
+    """A table of probes measured now.
+
+    Raises:
+        DeviceError: Measuring failed, or the machine is too noisy.
+    """
+    table = measure_space(
+        space, settings.target, PLAN, known=None, seed=settings.seed, folder=folder, progress=progress
+    )
+    require_usable(table.noise, f"measuring probes on {settings.target.name}")
+    return table
 
 
 def profile_catalogue(settings: Settings, progress: Progress) -> CatalogueReport:
@@ -88,7 +101,7 @@ def profile_catalogue(settings: Settings, progress: Progress) -> CatalogueReport
     local = model.table.host == make_runtime(settings.target).host(settings.target)
     experiments = run_experiments(settings.target, seed=settings.seed, progress=progress) if local else None
     timings = _measured(settings, archs, progress) if local else {}
-    rates = _rates(settings, archs, progress) if local else {}
+    rates = batch_rates(settings, archs, rounds=BATCH_ROUNDS, progress=progress) if local else {}
     rows = [
         _row(
             name,
@@ -143,25 +156,20 @@ def _measured(settings: Settings, archs: Mapping[str, Arch], progress: Progress)
         measured = measure_networks(settings.target, group, rounds=rounds, seed=settings.seed, progress=progress)
         for name, samples_us in zip(together, measured.samples_us, strict=True):
             if np.isfinite(samples_us).all():
-                timing = summarise(samples_us)
-                found[name] = MeasuredMs(
-                    median=timing.median_us / 1000,
-                    low=timing.low_us / 1000,
-                    high=timing.high_us / 1000,
-                    p90=timing.p90_us / 1000,
-                    runs=timing.runs,
-                )
+                found[name] = in_ms(summarise(samples_us))
     return found
 
 
-def _rates(settings: Settings, archs: Mapping[str, Arch], progress: Progress) -> dict[str, tuple[BatchRate, ...]]:
-    """Images per second at larger batches."""
+def batch_rates(
+    settings: Settings, archs: Mapping[str, Arch], *, rounds: int, progress: Progress
+) -> dict[str, tuple[BatchRate, ...]]:
+    """Images per second at larger batches; networks that the runtime refuses are left out."""
     found: dict[str, tuple[BatchRate, ...]] = {}
     for batch in settings.batches:
         target = replace(settings.target, batch=batch)
         for together in sessions(archs):
             group = list(together.values())
-            measured = measure_networks(target, group, rounds=BATCH_ROUNDS, seed=settings.seed, progress=progress)
+            measured = measure_networks(target, group, rounds=rounds, seed=settings.seed, progress=progress)
             for name, samples_us in zip(together, measured.samples_us, strict=True):
                 if np.isfinite(samples_us).all():
                     ms = float(np.median(samples_us)) / 1000

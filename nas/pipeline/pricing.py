@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -181,10 +181,23 @@ def _local_table(
 def _measured_table(
     settings: Settings, space: SearchSpace, path: Path, known: LatencyTable | None, progress: Progress
 ) -> LatencyTable:
-    """A table measured now and saved."""
-    folder = path.with_suffix(".measuring")  # a killed session goes on from there
+    """A space's table measured now and saved."""
+    return measured_table(path, lambda folder: _measured(settings, space, known, folder, progress))
+
+
+def measured_table(path: Path, measure: Callable[[Path], LatencyTable]) -> LatencyTable:
+    """A table measured now and saved.
+
+    Args:
+        path: The table's file.
+        measure: Makes the table, given a folder to keep findings in: a killed session goes on from there.
+
+    Raises:
+        DeviceError: Measuring failed, or the machine is too noisy; nothing is kept.
+    """
+    folder = path.with_suffix(".measuring")
     try:
-        table = _measured(settings, space, known, folder, progress)
+        table = measure(folder)
     except DeviceError:
         shutil.rmtree(folder, ignore_errors=True)  # a failed one does not
         raise

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from dataclasses import replace
 
 import numpy as np
 
 from nas.arch import Arch, cost
 from nas.deploy import verify
-from nas.latency.session import measure_networks
+from nas.pipeline.catalogue import batch_rates
 from nas.pipeline.designs import named_arch
 from nas.pipeline.pricing import Pricer
 from nas.progress import silent
@@ -41,20 +40,9 @@ def profile_lines(settings: Settings, space: SearchSpace, pricer: Pricer) -> lis
             f"measured {measured_ms:.4g} ms [{timing.low_us / 1000:.4g}, {timing.high_us / 1000:.4g}], "
             f"p90 {timing.p90_us / 1000:.4g}, {timing.runs} runs; predicted {error:+.1%}"
         )
-    if pricer.local:
-        lines += _throughput(settings, arch)
+        rates = batch_rates(settings, {"": arch}, rounds=BATCH_ROUNDS, progress=silent).get("", ())
+        lines += [f"batch {rate.batch}: {rate.ms:.4g} ms, {rate.images_per_s:.4g} images/s" for rate in rates]
     return [*lines, *_where_time_goes(pricer, arch)]
-
-
-def _throughput(settings: Settings, arch: Arch) -> list[str]:
-    """Images a second at larger batches."""
-    lines = []
-    for batch in settings.batches:
-        target = replace(settings.target, batch=batch)
-        measured = measure_networks(target, [arch], rounds=BATCH_ROUNDS, seed=settings.seed, progress=silent)
-        ms = float(np.median(measured.samples_us)) / 1000
-        lines.append(f"batch {batch}: {ms:.4g} ms, {1000 * batch / ms:.4g} images/s")
-    return lines
 
 
 def _space_lines(settings: Settings, space: SearchSpace, pricer: Pricer) -> list[str]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nas.arch import digest
-from nas.data import Dataset, Loader, generator_of, to_input
+from nas.data import Dataset, Loader, drawn, to_input
 from nas.net import Network, run
 from nas.progress import Progress, silent
 from nas.training.distributed import ranks, synchronised
@@ -72,8 +72,8 @@ def fine_tune(
     )
     train(job)
     assert isinstance(job.module, Network)
-    chosen = torch.randperm(len(dataset.train), generator=generator_of(seed, 0))[:RECALIBRATION_IMAGES]
-    raw = torch.from_numpy(dataset.train.take(chosen.numpy())).to(device)
+    chosen = drawn(dataset.train, RECALIBRATION_IMAGES, seed=seed)
+    raw = torch.from_numpy(dataset.train.take(chosen)).to(device)
     images = to_input(raw, dataset, size_px=network.arch.size_px)
     candidates = [recalibrated(candidate.to(device), images) for candidate in (job.module, copy.deepcopy(network))]
     val = Loader(dataset.val, device)
