@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,12 +19,12 @@ from supernet_truth import settings_of
 from nas.arch import Arch, from_json, to_json
 from nas.data import Dataset
 from nas.files import write_json, write_whole
-from nas.latency.measure import MeasurePlan, measure_space, model_of
+from nas.latency.measure import MeasurePlan, extend, measure_space, model_of
 from nas.latency.model import LatencyModel
 from nas.latency.session import measure_networks
 from nas.latency.table import load_table, save_table
 from nas.net import Network, load_network, save_network
-from nas.netadapt import TrimSettings, WidthSpace
+from nas.netadapt import TrimSettings, WidthSpace, least
 from nas.progress import silent
 from nas.training import Recipe, accuracy, discard, fine_tune
 from search_spaces.mobilenet_v2 import mobilenet_v2
@@ -45,6 +46,7 @@ class Size:
         tune: How trimmed and pruned ones are trained further.
         networks: What is trimmed, by name.
         trim: How.
+        scored: Validation images that proposals are scored on.
         rounds: Timed runs of each network where methods are compared.
     """
 
@@ -53,6 +55,7 @@ class Size:
     tune: Recipe
     networks: Mapping[str, Callable[..., Arch]]
     trim: TrimSettings
+    scored: int = 2000
     plan: MeasurePlan | None = None
     rounds: int = 150
 
@@ -81,6 +84,8 @@ QUICK = replace(
     SMALL,
     base=Recipe(steps=30),
     tune=Recipe(steps=10),
+    trim=TrimSettings(shortlist=2, step=0.05),
+    scored=200,
     plan=MeasurePlan(networks=24, anchors=4, heldout=4, rounds=8, profile_runs=4, seconds=5),
     rounds=15,
 )
@@ -139,8 +144,10 @@ class Bench:
             if not path.exists():
                 plan = self.size.plan or self.settings.latency
                 table = measure_space(space, self.settings.target, plan, known=None, seed=SEED, progress=silent)
-                save_table(path, table)
-            self._models[name] = model_of(load_table(path, target=self.settings.target, host=None), space)
+                narrowest = [least(space.arch, grain=steps * self.grain) for steps in (1, 2, 4)]
+                save_table(path, extend(table, narrowest, plan, seed=SEED, progress=silent))
+            model = model_of(load_table(path, target=self.settings.target, host=None), space)
+            self._models[name] = replace(model, most_sd=math.inf)  # nothing is measured while jobs run
         return self._models[name]
 
     @property

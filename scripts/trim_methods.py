@@ -12,13 +12,15 @@ import trim_pruning
 from trim_bench import SEED, Setup, worker
 
 from nas.accuracy import ValidationScore
-from nas.accuracy.inputs import RECALIBRATION_IMAGES, calibration_images
+from nas.accuracy.inputs import calibration_images
 from nas.arch import Arch, cost, from_json, to_json
+from nas.data import subset
 from nas.errors import InputError
 from nas.net import Network
 from nas.netadapt import TrimSettings, importance, narrow, shrink, trim, trimmable, tuner, weigher
 
 NETADAPT, UNIFORM, ONE_SHOT, PRUNING = "netadapt", "uniform", "one_shot", "torch_pruning"
+CALIBRATED = 512  # training images, for batch norm and for importance
 MULTIPLES = (8, 16)  # that rivals' channels are rounded to; the better one is taken
 KEPT = tuple(float(kept) for kept in np.linspace(0.98, 0.2, 40))  # shares of all channels
 GONE = tuple(float(gone) for gone in np.linspace(0.03, 0.81, 27))  # shares that Torch-Pruning is asked to remove
@@ -52,8 +54,9 @@ def trim_to(
     """Trim the network kept as `start` to a predicted latency; keep it as `key`."""
     bench = worker(setup)
     network, device = bench.load(name, start), setup.device
-    calibration = calibration_images(bench.dataset, images=RECALIBRATION_IMAGES, seed=SEED, device=device)
-    score = ValidationScore(bench.dataset, device=device)
+    calibration = calibration_images(bench.dataset, images=CALIBRATED, seed=SEED, device=device)
+    scored = subset(bench.dataset.val, np.arange(bench.size.scored))
+    score = ValidationScore(replace(bench.dataset, val=scored), device=device, images=CALIBRATED)
     began = time.monotonic()
     images = calibration.whole(network.arch.size_px)
     result = trim(

@@ -55,6 +55,7 @@ def _row(name: str, method: str, ratio: float, arch: Arch) -> dict[str, Any]:
 
 
 def verdict(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The figures that are held to bars."""
     ours = [row for row in rows if row["method"] == NETADAPT]
     untrimmed = {row["network"]: row for row in rows if row["method"] == "untrimmed"}
     leads = {
