@@ -54,9 +54,14 @@ def prices(ctx: Context) -> Pricer:
     """Stage `table`: the run's latency table, measured where there is none."""
     with ctx.run.timed("table", ctx.progress) as progress:
         pricer = open_pricer(ctx.settings, ctx.space, own=ctx.run.table, progress=progress)
-        rng = random.Random(ctx.settings.seed)
-        require_rows(pricer, [ctx.space.build(uniform(rng)) for _ in range(ANCHORS)])
+        require_rows(pricer, _anchors(ctx))
         return pricer
+
+
+def _anchors(ctx: Context) -> list[Arch]:
+    """The networks that the winner is timed beside."""
+    rng = random.Random(f"anchors {ctx.settings.seed}")
+    return [ctx.space.build(uniform(rng)) for _ in range(ANCHORS)]
 
 
 def budget_of(ctx: Context, pricer: Pricer, wanted: float | None, bounds: Extremes) -> Budget:
@@ -187,12 +192,11 @@ def onnx_metadata(arch: Arch, dataset: Dataset, pricer: Pricer, predicted_ms: fl
 
 def timed(ctx: Context, pricer: Pricer, subject: Arch | Path) -> Verification:
     """Time a network or an exported file on the target, beside networks whose latency the table predicts."""
-    rng = random.Random(f"anchors {ctx.settings.seed}")
     with ctx.run.timed("verify", ctx.progress):
         return verify(
             ctx.settings.target,
             subject,
-            anchors=[ctx.space.build(uniform(rng)) for _ in range(ANCHORS)],
+            anchors=_anchors(ctx),
             predict_ms=pricer,
             progress=silent,
         )

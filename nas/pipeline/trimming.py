@@ -14,11 +14,12 @@ from nas.pipeline.context import Context, opened, say
 from nas.pipeline.finishing import finish
 from nas.pipeline.given import begun, given_network, run_of
 from nas.pipeline.own_space import keep_space, of_network, of_run
-from nas.pipeline.pricing import Pricer
+from nas.pipeline.pricing import Pricer, require_rows
 from nas.pipeline.stages import Budget, prices
 from nas.results import show
 from nas.searcher import extremes
 from nas.settings import Settings
+from nas.space import decisions, largest, mutate
 
 
 def trim_to_budget(settings: Settings) -> int:
@@ -36,6 +37,8 @@ def trim_to_budget(settings: Settings) -> int:
         if isinstance(ctx.space, WidthSpace):
             write_whole(ctx.run.arch, to_json(arch))
         pricer = prices(ctx)
+        if isinstance(ctx.space, WidthSpace):
+            require_rows(pricer, _first_moves(ctx.space))
         budget = _budget(ctx, pricer, arch)
         for note in (f"{settings.network}: {given.told}", _plan(budget, pricer(arch))):
             say(console, note)
@@ -62,6 +65,15 @@ def _with_its_space(settings: Settings) -> Settings:
             f"weights={settings.weights}: the run {settings.network} has its own; give the network's file or name"
         )
     return of_run(settings, run_of(settings))
+
+
+def _first_moves(space: WidthSpace) -> list[Arch]:
+    """The network with one width narrowed, each to each of its channels."""
+    return [
+        space.build(mutate({}, width, channels, largest))
+        for width, options in decisions(space).items()
+        for channels in options
+    ]
 
 
 def _budget(ctx: Context, pricer: Pricer, arch: Arch) -> Budget:
