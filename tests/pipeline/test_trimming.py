@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from safetensors.torch import save_file
 from nas import config
 from nas._config.compose import compose
 from nas.arch import CLASSES, Arch, from_json, to_json
-from nas.net import Network, load_network, save_network
+from nas.net import Network, load_network, save_network, statistic_shapes
 from nas.results import RunDir
 from nas.space import largest
 from tests.pipeline.conftest import Home
-from tests.pipeline.test_bad_input import refused
+from tests.pipeline.tables import rewrite
+from tests.pipeline.test_bad_input import elsewhere, refused
 
 SHORT = ("finetune.epochs=1", "target.grain=4", "netadapt.shortlist=2", "netadapt.step=0.05")
 ONE = ("network=mobilenet_v3_small", "design.size_px=16", "design.total_stride=4", "design.width=0.25")
@@ -52,7 +54,9 @@ def trimmed(home: Home, *more: str, name: str, share: float = 0.7) -> dict[str, 
 def own_weights(path: Path, arch: Arch) -> Path:
     network = Network(arch, seed=3)
     tensors = network.tensors()
-    network.set_stats({name: tensors[name] + 0.1 for name in tensors if name.endswith((".mean", ".var"))})
+    with torch.no_grad():
+        for name in statistic_shapes(arch):
+            tensors[name] += 0.1
     return save_network(path, network)
 
 
@@ -132,13 +136,13 @@ def test_weights_of_other_classes_are_adapted_and_trained_first(home: Home, wide
 
 @pytest.mark.parametrize(
     ("wanted", "says"),
-    [("untrimmed", "teacher of the fine-tuning: the untrimmed network, "), ("auto", "teacher of the fine-tuning: none")],
+    [("untrimmed", "the untrimmed network, "), ("auto", "none, the untrimmed network's ")],
 )
 def test_the_untrimmed_network_teaches(home: Home, wide: Path, steady: None, wanted, says) -> None:
     """Of a network that is not narrowed there is nothing to learn: it does not lead."""
     argv = (*SHORT, f"network={wide}", f"trim.teacher={wanted}", "name=taught", "budget_ms=1000")
     assert home.do("trim", *argv).code == 0
-    assert [note for note in told(home, "taught")["notes"] if note.startswith(says)]
+    assert [note for note in told(home, "taught")["notes"] if note.startswith(f"teacher of the fine-tuning: {says}")]
 
 
 def test_what_was_trimmed_can_be_trimmed_exported_and_profiled(home: Home, wide: Path, steady: None, untrained) -> None:
@@ -150,7 +154,7 @@ def test_what_was_trimmed_can_be_trimmed_exported_and_profiled(home: Home, wide:
     assert found["predicted_ms"] == pytest.approx(first["predicted_ms"])
     untrained()
     for command in ("export", "profile"):
-        outcome = home.do(command, f"network={home.path / 'runs' / 'again'}")
+        outcome = home.do(command, *SHORT, f"network={home.path / 'runs' / 'again'}")
         assert (outcome.code, outcome.err) == (0, "")
     assert len(list((home.path / "tables").rglob("*.json"))) == 1
     assert [command.split()[2] for command in found["next"][:2]] == ["nas.trim", "nas.profile"]
@@ -167,12 +171,25 @@ def test_measure_makes_the_table_that_trimming_uses(home: Home, wide: Path, stea
     assert table.stat().st_mtime_ns == before
 
 
+def test_another_machines_table_that_lacks_widths(home: Home, wide: Path, steady: None, untrained) -> None:
+    assert home.do("measure", *SHORT, f"network={wide}").code == 0
+    (shared,) = (home.path / "tables").rglob("*.json")
+    elsewhere(shared)
+    rewrite(shared, lambda table: replace(table, rows=dict(list(table.rows.items())[:3])))
+    untrained()
+    argv = (f"network={wide}", f"table={shared}", "budget_ms=1")
+    assert "measured with cpu = 'Another CPU'" in refused(home, "trim", *SHORT, *argv)
+    line = refused(home, "trim", *SHORT, *argv, "allow_mismatch=true", "name=other")
+    assert "rows that the space wide_16px_widths needs" in line
+    assert "python -m nas.measure +target=intel_cpu on the machine it belongs to, with this command's" in line
+
+
 @pytest.mark.parametrize(
     ("argument", "says"),
     [
         ("network=mobilenet_v3_larg", "did you mean 'mobilenet_v3_large'"),
         ("network=/nowhere/net.json", "network=/nowhere/net.json: neither a run folder, nor a file"),
-        ("design.size_px=1", "too small for its strides"),
+        ("design.size_px=1", "size_px = 1 is too small"),
         ("design.colour=3", "unknown key 'design.colour'"),
         ("weights=/nowhere.safetensors", "/nowhere.safetensors is no file"),
         ("budget_ms=0", "must be above 0"),
@@ -214,10 +231,12 @@ def strangers(path: Path, _arch: Arch) -> str:
 
 
 @pytest.mark.parametrize("make", [narrower, rubbish, truncated, strangers])
-def test_weights_that_do_not_fit(home: Home, wide: Path, steady: None, untrained, tmp_path, make) -> None:
+@pytest.mark.usefixtures("steady")
+def test_weights_that_do_not_fit(home: Home, wide: Path, untrained, make) -> None:
     untrained()
-    says = make(tmp_path / "some.safetensors", from_json(wide.read_text()))
-    line = refused(home, "trim", f"network={wide}", f"weights={tmp_path / 'some.safetensors'}", "budget_ms=1")
+    path = wide.with_name("some.safetensors")
+    says = make(path, from_json(wide.read_text()))
+    line = refused(home, "trim", f"network={wide}", f"weights={path}", "budget_ms=1")
     assert says in line
     assert not (home.path / "tables").exists()
 
