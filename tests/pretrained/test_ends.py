@@ -39,5 +39,5 @@ def test_ends_that_no_network_has_are_left_to_who_loads_them(tmp_path: Path, ten
 @pytest.mark.parametrize("name", ["a.safetensors", "a.pt"])
 def test_rubbish_is_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"no safetensors at all")
-    with pytest.raises(InputError, match="cannot read .*it must be safetensors or a state dict"):
+    with pytest.raises(InputError, match=r"cannot read .*it must be safetensors or a state dict"):
         with_ends_of(SMALL, tmp_path / name)
