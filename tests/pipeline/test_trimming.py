@@ -91,7 +91,8 @@ def test_runs_that_trim_one_network_share_its_training_and_its_table(home: Home,
 
 
 def test_a_trimming_that_was_stopped_goes_on(home: Home, wide: Path, steady: None, monkeypatch) -> None:
-    whole = trimmed(home, f"network={wide}", name="through", share=0.5)
+    taught = (f"network={wide}", "trim.teacher=untrimmed")
+    whole = trimmed(home, *taught, name="through", share=0.5)
     assert len(whole["trim"]) > 2
     module = import_module("nas.netadapt.trim")
     save, saved = module.save, []
@@ -102,7 +103,7 @@ def test_a_trimming_that_was_stopped_goes_on(home: Home, wide: Path, steady: Non
         if len(saved) == 2:
             raise KeyboardInterrupt
 
-    argv = (*SHORT, f"network={wide}", "name=stopped", f"budget_ms={whole['budget_ms']}")
+    argv = (*SHORT, *taught, "name=stopped", f"budget_ms={whole['budget_ms']}")
     with monkeypatch.context() as patch:
         patch.setattr(module, "save", stop_after_two)
         assert home.do("trim", *argv).code == 130
