@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from importlib import metadata
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -46,7 +47,7 @@ _BY_NAME = ("space", "data", "accuracy")  # groups whose `kind` names code
 _FILLED = ("make_space", "load_data", "catalogue", "published", "cheap_filter", "composed", "overrides")
 _TYPED = tuple(field.name for field in fields(Settings) if field.name not in _FILLED)
 _KEYS = tuple(dict.fromkeys((*_BY_NAME, "counts_only", *_TYPED)))
-_PROFILED = ("networks", "design", "batches", "run", "json", "counts_only")  # of `nas.profile`, no matter to a run
+_PROFILED = ("networks", "batches", "run", "json", "counts_only")  # of `nas.profile`, no matter to a run
 _PLACES = ("name", "runs_dir", "tables_dir", "device", "threads", "storage", "workers", *_PROFILED)  # where, not what
 
 SPACES: Mapping[str, type[SearchSpace]] = MappingProxyType(
@@ -122,14 +123,18 @@ def _settings(config: Mapping[str, Any], overrides: Sequence[str]) -> Settings:
     source = _source(config.get("data"))
     accuracy, cheap_filter = _accuracy(config.get("accuracy"))
     # A trial run of the factory refuses bad options before anything long starts.
-    size_px = make_space(image_channels=1, classes=2).build(largest).size_px
+    space_px = make_space(image_channels=1, classes=2).build(largest).size_px
+
+    def load_data(*, size_px: int | None = None) -> Dataset:
+        return source.load(size_px=space_px if size_px is None else size_px)
+
     given = {
         "make_space": make_space,
         "accuracy": accuracy,
         "cheap_filter": cheap_filter,
         "catalogue": NETWORKS,
         "published": PUBLISHED,
-        "load_data": lambda: source.load(size_px=size_px),
+        "load_data": load_data,
         "composed": {key: value for key, value in config.items() if key not in _PLACES},
         "overrides": tuple(overrides),
     }
@@ -208,6 +213,11 @@ def _kind(group: str, options: object, known: Sequence[str]) -> tuple[str, dict[
 def _name(config: Mapping[str, Any]) -> str:
     """Name of a run: the same for the same settings, so that the same command goes on with the same run."""
     settled = json.dumps({key: value for key, value in config.items() if key not in _PLACES}, sort_keys=True)
-    groups = [config.get(group) for group in ("target", "space", "data")]
-    words = [str(group.get("name", group.get("kind"))) for group in groups if isinstance(group, Mapping)]
-    return "-".join([*words, hashlib.sha256(settled.encode()).hexdigest()[:8]])
+    groups = {name: config.get(name) for name in ("target", "space", "data")}
+    words = {
+        name: str(group.get("name", group.get("kind"))) for name, group in groups.items() if isinstance(group, Mapping)
+    }
+    network = config.get("network")
+    if network and not Path(str(network)).is_dir():  # a network by name or file is a space of its own
+        words["space"] = Path(str(network)).stem
+    return "-".join([*words.values(), hashlib.sha256(settled.encode()).hexdigest()[:8]])

@@ -21,14 +21,24 @@ from nas.training import Recipe, Sandwich, SinglePath, Strategy
 
 ALL = "all"  # every hand-designed network
 
-LoadData = Callable[[], Dataset]
-
 LEAST_PROXY_IMAGES = 8  # ZiCo compares four batches
 
 
 def shipped_tables() -> Path:
     """Return the folder of the latency tables that ship with the package."""
     return shipped("latency_tables")
+
+
+class LoadData(Protocol):
+    """Loads the images."""
+
+    def __call__(self, *, size_px: int | None = None) -> Dataset:
+        """Load them; `size_px` is the size wanted where they have none of their own; None: the space's largest.
+
+        Raises:
+            InputError: They cannot be read.
+        """
+        ...
 
 
 class MakeSpace(Protocol):
@@ -198,6 +208,18 @@ class TrainSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AfterTrimSettings:
+    """The long training after trimming.
+
+    Attributes:
+        teacher: The untrimmed network always, or nobody; `auto`: the untrimmed one, where it leads by a point or more
+            on validation.
+    """
+
+    teacher: Literal["none", "untrimmed", "auto"] = "none"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SearcherSettings:
     """How networks are proposed.
 
@@ -281,6 +303,7 @@ class Settings:
         workers: Processes that evaluate networks.
         name: Folder of the run under `runs_dir`.
         network: A run folder, an architecture's file or a name in `catalogue`; None: what the command searches itself.
+        weights: Of a network that `nas.trim` is given by file or name; None: it is trained first.
         networks: Names in `catalogue`, or `ALL`: what `nas.profile` compares; None: nothing.
         design: What is asked of hand-designed networks.
         batches: Batch sizes whose throughput `nas.profile` measures.
@@ -305,6 +328,7 @@ class Settings:
     cheap_filter: Filter | None
     searcher: SearcherSettings
     netadapt: TrimSettings
+    trim: AfterTrimSettings
     finetune: Recipe
     train: TrainSettings
     budget_ms: float | None
@@ -314,6 +338,7 @@ class Settings:
     name: str
     seed: int
     network: str | None
+    weights: Path | None
     networks: tuple[str, ...] | str | None
     design: Design
     batches: tuple[int, ...]

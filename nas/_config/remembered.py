@@ -13,7 +13,9 @@ from nas.errors import InputError
 from nas.files import read_json
 
 OVERRIDES = "overrides.json"  # as `nas.results.RunDir` names it, whose import would cost every command time
-_ITS_OWN = frozenset({"name", "network", "networks", "budget_ms", "budgets", "storage", "workers", "train"})
+_ITS_OWN = frozenset(
+    {"name", "network", "networks", "design", "weights", "budget_ms", "budgets", "storage", "workers", "train"}
+)
 
 
 def remembered(overrides: Sequence[str]) -> list[str]:

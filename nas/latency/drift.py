@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,7 +62,7 @@ def re_anchor(table: LatencyTable, space: SearchSpace, *, rounds: int, seed: int
     """
     key = space_key(space)
     calibration = table.calibrations[key]
-    archs = anchors_of(space, calibration.anchors)
+    archs = _priced(table, space, anchors_of(space, calibration.anchors))
     drift, noise = _timed(table, space, archs, rounds=rounds, seed=seed, progress=progress)
     if abs(drift) > REFUSED:
         drift, noise = _timed(table, space, archs, rounds=rounds, seed=seed + 1, progress=progress)
@@ -79,6 +80,12 @@ def re_anchor(table: LatencyTable, space: SearchSpace, *, rounds: int, seed: int
         return anchored
     today = dt.datetime.now(tz=dt.UTC).date().isoformat()
     return replace(anchored, table=table.with_calibration(key, replace(calibration, scale=level, anchored_on=today)))
+
+
+def _priced(table: LatencyTable, space: SearchSpace, archs: Sequence[Arch]) -> tuple[Arch, ...]:
+    """The anchors whose rows the table has: the others took no part in its calibration either."""
+    model = model_of(table, space)
+    return tuple(arch for arch in archs if not model.missing([arch]))
 
 
 def _timed(

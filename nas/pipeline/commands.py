@@ -7,23 +7,25 @@ from pathlib import Path
 
 from rich.console import Console
 
-from nas.arch import IMAGE
 from nas.errors import InputError
 from nas.files import write_json, write_whole
 from nas.latency.measure import space_key
-from nas.net import Network, load_network
+from nas.net import load_network
 from nas.pipeline import training
 from nas.pipeline.catalogue import profile_catalogue
-from nas.pipeline.context import Context, opened, say
+from nas.pipeline.context import opened, say
 from nas.pipeline.designs import chosen, count_lines, counts, distinct
 from nas.pipeline.evaluating import oracle_of, started
 from nas.pipeline.finishing import finish
+from nas.pipeline.given import require_fit, run_of
+from nas.pipeline.own_space import of_network, of_run
 from nas.pipeline.pricing import Pricer, open_pricer
 from nas.pipeline.profiling import profile_lines
 from nas.pipeline.reporting import in_ms, write_report
-from nas.pipeline.stages import Budget, budget_of, delivered, prices, searched
+from nas.pipeline.stages import budget_of, delivered, prices, searched
 from nas.pipeline.sweeping import sweep_budgets
-from nas.results import RunDir, load, page, pareto_svg, progress_reporter, proof_svg, show, table_lines, table_page
+from nas.pipeline.trimming import trim_to_budget
+from nas.results import RunDir, load, progress_reporter, proof_svg, show, table_lines, table_page, write_pages
 from nas.results.catalogue import catalogue_lines
 from nas.results.catalogue_svg import catalogue_svg
 from nas.searcher import extremes
@@ -52,24 +54,13 @@ def sweep(settings: Settings) -> int:
 
 
 def trim(settings: Settings) -> int:
-    """Trim the network of a finished run to a smaller budget, fine-tune, export, verify, report."""
-    console = Console()
-    if settings.network is None or settings.budget_ms is None:
-        raise InputError("nas.trim needs network=FOLDER, a finished run, and budget_ms=..., the latency to trim to")
-    source = _run_of(settings)
-    with opened(settings, console) as ctx:
-        network = load_network(source.trimmed, source.weights)
-        _require_fit(network, ctx)
-        pricer = prices(ctx)
-        budget = Budget(ms=settings.budget_ms, origin="given", bounds=extremes(ctx.space, pricer))
-        report = finish(ctx, pricer, budget, network, found=None)
-    show(report, console)
-    return 0
+    """Trim a given network, of a run or by name, to a budget, fine-tune, export, verify, report."""
+    return trim_to_budget(settings)
 
 
 def measure(settings: Settings) -> int:
-    """Measure the latency table of a space on this machine, print its proof and write it as a page."""
-    console = Console()
+    """Measure the latency table of a space, or of a network's widths, print its proof and write it as a page."""
+    console, settings = Console(), of_network(settings)
     dataset = settings.load_data()
     space = settings.make_space(image_channels=dataset.channels, classes=len(dataset.classes))
     with progress_reporter(console) as progress:
@@ -88,10 +79,10 @@ def train(settings: Settings) -> int:
 def export(settings: Settings) -> int:
     """Export the weights of a run again, behind the parity gate, and time the file; its report follows."""
     console = Console()
-    source = _run_of(settings)
-    with opened(settings, console, finished=source) as ctx:
+    source = run_of(settings)
+    with opened(of_run(settings, source), console, finished=source) as ctx:
         network = load_network(source.trimmed, source.weights)
-        _require_fit(network, ctx)
+        require_fit(network, ctx)
         source.verification.unlink(missing_ok=True)
         result = delivered(ctx, prices(ctx), network)
         measured_ms = in_ms(result.verification.timing)
@@ -108,12 +99,11 @@ def export(settings: Settings) -> int:
 
 def report(settings: Settings) -> int:
     """Show a run's report again and rewrite its page."""
-    run = _run_of(settings)
+    run = run_of(settings)
     if not run.report.exists():
         raise InputError(f"{run.path} holds no report.json; finish the run with the command that began it")
     found = load(run.report)
-    write_whole(run.html, page(found))
-    write_whole(run.pareto, pareto_svg(found))
+    write_pages(run, found)
     show(found, Console())
     return 0
 
@@ -125,6 +115,8 @@ def profile(settings: Settings) -> int:
         settings = replace(settings, networks=(settings.network,))
     if settings.networks is not None:
         return _profile_networks(settings, console)
+    if settings.network and Path(settings.network).is_dir():
+        settings = of_run(settings, RunDir(path=Path(settings.network)))
     dataset = settings.load_data()
     space = settings.make_space(image_channels=dataset.channels, classes=len(dataset.classes))
     with progress_reporter(console) as progress:
@@ -158,25 +150,6 @@ def _profile_networks(settings: Settings, console: Console) -> int:
     picture = write_whole(path.with_suffix(".svg"), catalogue_svg(found, run))
     say(console, f"{path}, picture {picture}")
     return 0
-
-
-def _require_fit(network: Network, ctx: Context) -> None:
-    """Refuse a network made for other data."""
-    made_for = (network.arch.widths[IMAGE], network.arch.classes)
-    here = (ctx.dataset.channels, len(ctx.dataset.classes))
-    if made_for != here:
-        raise InputError(
-            f"network={ctx.settings.network} reads {made_for[0]} channels and tells {made_for[1]} classes apart, "
-            f"{ctx.dataset.name} has {here[0]} and {here[1]}; give the data it was trained on"
-        )
-
-
-def _run_of(settings: Settings) -> RunDir:
-    """The run that `network` names, or the one these settings belong to."""
-    path = Path(settings.network) if settings.network else settings.runs_dir / settings.name
-    if not path.is_dir():
-        raise InputError(f"no run at {path}; give network=FOLDER, the folder of a finished run")
-    return RunDir(path=path)
 
 
 def _publish(pricer: Pricer) -> list[str]:

@@ -27,6 +27,8 @@ from nas.pipeline.starting import starting_weights
 from nas.settings import CallableSettings, ShortTrainingSettings, SupernetSettings, ZeroCostSettings
 from nas.training import discard, fine_tune, train_supernet
 
+_START, _STARTED = "start.safetensors", "start.json"  # weights to trim from, and the network they are of
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Oracle:
@@ -89,17 +91,42 @@ def supernet_of(ctx: Context) -> SupernetEvaluator:
 def started(ctx: Context, oracle: Oracle, arch: Arch) -> Network:
     """The trained network that trimming begins with: inherited weights, or, without a supernet, a training of its own.
 
-    That training, stage `train`, follows the recipe of `finetune`, from fresh weights.
+    That training begins with fresh weights.
     """
     if oracle.supernet is not None:
         return oracle.supernet.network(arch)
-    described, weights = ctx.run.path / "start.json", ctx.run.path / "start.safetensors"
-    if described.exists() and weights.exists() and described.read_text(encoding="utf-8") == to_json(arch):
-        return load_network(described, weights).to(ctx.device)
-    checkpoint = ctx.run.path / "train.safetensors"
+    return _trained_alone(ctx, Network(arch, seed=ctx.settings.seed), ctx.run.path)
+
+
+def shared_training(ctx: Context, start: Network, *, weights: Path | None) -> Network:
+    """Stage `train` of a network that several runs may trim: trained once for all that ask for the same.
+
+    Args:
+        ctx: The run.
+        start: What the training begins with.
+        weights: The file that it was made from; None: fresh weights.
+    """
+    parts = {
+        "arch": to_json(start.arch),
+        "recipe": asdict(ctx.settings.finetune),
+        "weights": _content(weights),
+        "data": ctx.dataset.digest(),
+        "seed": ctx.settings.seed,
+    }
+    folder = _cache(ctx) / f"network-{_hash(parts)}"
+    with exclusive(folder / ".lock"):
+        return _trained_alone(ctx, start, folder)
+
+
+def _trained_alone(ctx: Context, start: Network, folder: Path) -> Network:
+    """Stage `train`: a network trained by the recipe of `finetune`; a folder that keeps it has it at once."""
+    kept = kept_start(folder, start.arch)
+    if kept is not None:
+        return kept.to(ctx.device)
+    checkpoint = folder / "train.safetensors"
     with ctx.run.timed("train", ctx.progress) as progress:
         network = fine_tune(
-            Network(arch, seed=ctx.settings.seed),
+            start,
             ctx.dataset,
             ctx.settings.finetune,
             seed=ctx.settings.seed,
@@ -107,10 +134,23 @@ def started(ctx: Context, oracle: Oracle, arch: Arch) -> Network:
             checkpoint=checkpoint,
             progress=lambda _stage, done, total, note: progress("train", done, total, note),
         )
-    save_network(weights, network)
-    write_whole(described, to_json(arch))
+    keep_start(folder, network)
     discard(checkpoint)
     return network
+
+
+def kept_start(folder: Path, arch: Arch) -> Network | None:
+    """The network that a folder keeps to trim from; None where it keeps none, or another one."""
+    described, weights = folder / _STARTED, folder / _START
+    if described.exists() and weights.exists() and described.read_text(encoding="utf-8") == to_json(arch):
+        return load_network(described, weights)
+    return None
+
+
+def keep_start(folder: Path, network: Network) -> None:
+    """Keep the network that trimming begins with; its description last, which says that the weights are whole."""
+    save_network(folder / _START, network)
+    write_whole(folder / _STARTED, to_json(network.arch))
 
 
 def _unfiltered(ctx: Context) -> Oracle:
@@ -177,18 +217,22 @@ def _scores(ctx: Context, parts: Mapping[str, Any]) -> Path:
 
 def _supernet_key(ctx: Context, settings: SupernetSettings) -> str:
     """Identifies everything that a supernet's weights depend on."""
-    init = settings.init
     return _hash(
         {
             "space": ctx.settings.composed["space"],
             "recipe": asdict(settings.recipe),
             "strategy": repr(settings.make_strategy()),
             "init_network": settings.init_network,
-            "init": hashlib.sha256(init.read_bytes()).hexdigest() if init and init.is_file() else str(init),
+            "init": _content(settings.init),
             "data": ctx.dataset.digest(),
             "seed": ctx.settings.seed,
         }
     )
+
+
+def _content(file: Path | None) -> str:
+    """What a file holds, as a hash; its name where there is no such file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file and file.is_file() else str(file)
 
 
 def _hash(parts: Mapping[str, Any]) -> str:

@@ -47,6 +47,7 @@ def finish(
         validation_accuracy=validation_accuracy,
         delivered=handed,
         moves=trimmed.moves,
+        dropped=trimmed.dropped,
         margin=trimmed.margin,
         found=found,
         evaluator=evaluator,
@@ -59,7 +60,7 @@ def _handed_over(ctx: Context, pricer: Pricer, budget_ms: float, network: Networ
     """Trim, train and export until the exported file keeps the budget, or no other trimming can follow."""
     while True:
         trimmed = fitted(ctx, pricer, budget_ms, network)
-        trained = tuned(ctx, trimmed.network)
+        trained = tuned(ctx, trimmed.network, network)
         handed = delivered(ctx, pricer, trained)
         if trimmed.last or handed.verification.timing.high_us / 1000 <= budget_ms:
             return trimmed, trained, handed

@@ -40,6 +40,7 @@ class Fitted:
     """A network trimmed until it was measured within the budget, or as far as it could be.
 
     Attributes:
+        dropped: Proposals without a numeric score or loss.
         margin: Share of the budget that predictions had to leave.
         attempt: Folder of the trimming that led to it.
         last: Whether no other could follow.
@@ -47,6 +48,7 @@ class Fitted:
 
     network: Network
     moves: tuple[Move, ...]
+    dropped: int
     margin: float
     attempt: Path
     last: bool
@@ -62,7 +64,7 @@ def fitted(ctx: Context, pricer: Pricer, budget_ms: float, network: Network) -> 
     """
     calibration = pricer.table.calibrations.get(space_key(ctx.space))
     margin = first_margin(calibration.proof) if calibration else 0.0
-    found = Fitted(network=network, moves=(), margin=margin, attempt=ctx.run.trim, last=False)
+    found = Fitted(network=network, moves=(), dropped=0, margin=margin, attempt=ctx.run.trim, last=False)
     with ctx.run.timed("trim", ctx.progress) as progress:
         for attempt in range(FITTINGS):
             start = replace(found, attempt=ctx.run.trim / str(attempt), last=attempt == FITTINGS - 1)
@@ -121,7 +123,8 @@ def _trimmed(ctx: Context, pricer: Pricer, start: Fitted, *, budget_ms: float, p
         folder=start.attempt,
         progress=progress,
     )
-    return replace(start, network=result.network, moves=start.moves + result.moves)
+    moves, dropped = start.moves + result.moves, start.dropped + result.dropped
+    return replace(start, network=result.network, moves=moves, dropped=dropped)
 
 
 def _weigh(ctx: Context, network: Network) -> Weigh:

@@ -245,5 +245,6 @@ def require_rows(pricer: Pricer, archs: Sequence[Arch]) -> None:
     if missing:
         raise InputError(
             f"{pricer.path} lacks {len(missing)} rows that the space {pricer.space.name} needs, '{missing[0]}' among "
-            f"them; run python -m nas.measure +target={pricer.table.target.name} on the machine it belongs to"
+            f"them; run python -m nas.measure +target={pricer.table.target.name} on the machine it belongs to, with "
+            f"this command's space, network and design"
         )

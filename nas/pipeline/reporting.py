@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,11 +10,11 @@ from pathlib import Path
 
 from nas.accuracy import Evaluator, Filtered, standard_error
 from nas.arch import Arch, cost
-from nas.files import write_whole
+from nas.files import read_json
 from nas.latency.measure import space_key
 from nas.latency.table import LatencyTable
 from nas.latency.timing import Timing
-from nas.netadapt import Move
+from nas.netadapt import Move, WidthSpace
 from nas.pipeline.context import Context
 from nas.pipeline.pricing import Pricer
 from nas.pipeline.references import references_of
@@ -29,17 +30,17 @@ from nas.results import (
     SearchSummary,
     SpaceSummary,
     TableSummary,
-    page,
-    pareto_svg,
     run_scalars,
     save,
+    write_pages,
     write_scalars,
 )
 from nas.searcher import SearchResult
 from nas.space import SearchSpace
 
 STEADY_DRIFT = 0.05
-_NOT_KEPT = ("name", "network", "budget_ms", "budgets")  # keys that the next commands give themselves
+# Keys that the next commands give themselves.
+_NOT_KEPT = ("name", "network", "weights", "design", "budget_ms", "budgets")
 
 
 def build_report(
@@ -52,6 +53,7 @@ def build_report(
     validation_accuracy: float,
     delivered: Delivered,
     moves: Sequence[Move],
+    dropped: int,
     margin: float,
     found: SearchResult | None,
     evaluator: Evaluator | None = None,
@@ -67,6 +69,7 @@ def build_report(
         validation_accuracy: The same on the validation split.
         delivered: The exported file's parity and latency.
         moves: How it was trimmed.
+        dropped: Proposals to trim that had no numeric score or loss.
         margin: Share of the budget that predictions had to leave.
         found: What the search evaluated; None where there was no search.
         evaluator: What scored it.
@@ -86,7 +89,7 @@ def build_report(
         target=ctx.settings.target,
         host=pricer.table.host,
         seed=ctx.settings.seed,
-        files=_files(ctx),
+        files=_files(ctx, moved=bool(moves)),
         seconds=ctx.run.seconds(),
         table=_table(pricer.table, pricer.path, ctx.space),
         space=SpaceSummary(
@@ -107,6 +110,7 @@ def build_report(
         ),
         search=_search(ctx, found, evaluator, moves),
         trim=tuple(MoveRow(**asdict(move)) for move in moves),
+        dropped_proposals=dropped,
         pareto=pareto_rows(plotted, moves),
         evaluated=tuple(Point(latency_ms=trial.latency_ms, accuracy=trial.accuracy) for trial in plotted.trials)
         if plotted
@@ -120,6 +124,7 @@ def build_report(
             *pricer.notes,
             *ctx.dataset.notes,
             *_notes(budget, delivered, margin),
+            *_trimming_notes(ctx, moves, dropped, searched=found is not None),
             *_scored(found, evaluator),
         ),
     )
@@ -171,13 +176,12 @@ def in_ms(timing: Timing) -> MeasuredMs:
 
 def write_report(ctx: Context, report: RunReport) -> None:
     """Write the report's files: JSON last, for a reader that waits for it."""
-    write_whole(ctx.run.html, page(report))
-    write_whole(ctx.run.pareto, pareto_svg(report))
+    write_pages(ctx.run, report)
     write_scalars(ctx.run.tensorboard, run_scalars(report))
     save(report, ctx.run.report)
 
 
-def _files(ctx: Context) -> dict[str, str]:
+def _files(ctx: Context, *, moved: bool) -> dict[str, str]:
     run = ctx.run
     files = {
         "onnx": run.onnx,
@@ -186,13 +190,15 @@ def _files(ctx: Context) -> dict[str, str]:
         "report": run.html,
         "report_json": run.report,
         "pareto": run.pareto,
+        "moves": run.moves,
+        "trim_svg": run.trim_svg,
         "trials": run.trials,
         "data": run.data,
         "split": run.split,
         "table": run.table,
         "tensorboard": run.tensorboard,
     }
-    written_last = {run.html, run.report, run.pareto, run.tensorboard}
+    written_last = {run.html, run.report, run.pareto, run.tensorboard, *((run.moves, run.trim_svg) if moved else ())}
     return {name: str(path) for name, path in files.items() if path in written_last or path.exists()}
 
 
@@ -253,11 +259,23 @@ def _notes(budget: Budget, delivered: Delivered, margin: float) -> list[str]:
     return notes
 
 
+def _trimming_notes(ctx: Context, moves: Sequence[Move], dropped: int, *, searched: bool) -> list[str]:
+    notes = []
+    if not moves and not searched:
+        notes.append("no width was changed: the network keeps the budget as it is")
+    if dropped:
+        notes.append(f"{dropped} proposals to trim were dropped: their score or loss was no number")
+    if ctx.run.teacher.exists():
+        notes.append(f"teacher of the fine-tuning: {read_json(ctx.run.teacher).get('teacher')}")
+    return notes
+
+
 def _next(ctx: Context, budget: Budget) -> tuple[str, ...]:
     network, logs = f"network={ctx.run.path}", ctx.run.tensorboard
+    search = _command(ctx, "search", "-m", f"budget_ms={0.7 * budget.ms:.3g},{1.4 * budget.ms:.3g}")
     return (
         _command(ctx, "trim", network, f"budget_ms={0.8 * budget.ms:.3g}"),
-        _command(ctx, "search", "-m", f"budget_ms={0.7 * budget.ms:.3g},{1.4 * budget.ms:.3g}"),
+        *(() if isinstance(ctx.space, WidthSpace) else (search,)),
         _command(ctx, "profile", network),
         shlex.join(("tensorboard", "--logdir", str(logs))),
     )
@@ -265,5 +283,5 @@ def _next(ctx: Context, budget: Budget) -> tuple[str, ...]:
 
 def _command(ctx: Context, name: str, *arguments: str) -> str:
     """A command to copy, on the same data and space as the run's own."""
-    kept = [text for text in ctx.settings.overrides if text.split("=")[0].lstrip("+") not in _NOT_KEPT]
+    kept = [text for text in ctx.settings.overrides if re.split(r"[.=]", text.lstrip("+"))[0] not in _NOT_KEPT]
     return shlex.join(("python", "-m", f"nas.{name}", *kept, *arguments))

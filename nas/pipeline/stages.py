@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import random
@@ -22,10 +23,11 @@ from nas.net import Network, load_network, save_network
 from nas.pipeline.context import Context
 from nas.pipeline.exporting import exported
 from nas.pipeline.pricing import Pricer, open_pricer, require_rows
+from nas.pipeline.teaching import teacher_of
 from nas.progress import silent
 from nas.searcher import Extremes, SearchResult, search, trials_csv
 from nas.space import known_members, uniform
-from nas.training import discard, fine_tune
+from nas.training import accuracy, discard, fine_tune
 
 ANCHORS = 5  # networks timed beside the winner
 METADATA = {"producer": "underbudget"}
@@ -52,9 +54,14 @@ def prices(ctx: Context) -> Pricer:
     """Stage `table`: the run's latency table, measured where there is none."""
     with ctx.run.timed("table", ctx.progress) as progress:
         pricer = open_pricer(ctx.settings, ctx.space, own=ctx.run.table, progress=progress)
-        rng = random.Random(ctx.settings.seed)
-        require_rows(pricer, [ctx.space.build(uniform(rng)) for _ in range(ANCHORS)])
+        require_rows(pricer, _anchors(ctx))
         return pricer
+
+
+def _anchors(ctx: Context) -> list[Arch]:
+    """The networks that the winner is timed beside."""
+    rng = random.Random(f"anchors {ctx.settings.seed}")
+    return [ctx.space.build(uniform(rng)) for _ in range(ANCHORS)]
 
 
 def budget_of(ctx: Context, pricer: Pricer, wanted: float | None, bounds: Extremes) -> Budget:
@@ -110,11 +117,15 @@ def searched(ctx: Context, pricer: Pricer, budgets: Sequence[Budget], evaluator:
     return result
 
 
-def tuned(ctx: Context, network: Network) -> Network:
-    """Stage `finetune`: train the trimmed network; its weights are the run's result."""
+def tuned(ctx: Context, network: Network, untrimmed: Network) -> Network:
+    """Stage `finetune`: train the trimmed network, taught by the untrimmed one where that is wanted.
+
+    Its weights are the run's result.
+    """
     if ctx.run.weights.exists():
         return load_network(ctx.run.trimmed, ctx.run.weights)
     checkpoint = ctx.run.path / "finetune.safetensors"
+    teacher = _teacher(ctx, network, untrimmed)
     with ctx.run.timed("finetune", ctx.progress) as progress:
         trained = fine_tune(
             network,
@@ -124,12 +135,29 @@ def tuned(ctx: Context, network: Network) -> Network:
             device=ctx.device,
             checkpoint=checkpoint,
             progress=progress,
+            teacher=teacher,
         )
     trained = trained.to("cpu").eval()
     ctx.run.verification.unlink(missing_ok=True)  # of older weights
     save_network(ctx.run.weights, trained)
     discard(checkpoint)
     return trained
+
+
+def _teacher(ctx: Context, network: Network, untrimmed: Network) -> Network | None:
+    """Who teaches the trimmed network; what is said of it is kept for the report."""
+    wanted = ctx.settings.trim.teacher
+    if wanted == "none":
+        return None
+    teacher, told = teacher_of(
+        "the untrimmed network",
+        wanted=wanted,
+        score=accuracy(untrimmed, ctx.dataset.val, ctx.dataset),
+        before=accuracy(network, ctx.dataset.val, ctx.dataset),
+        make=lambda: copy.deepcopy(untrimmed).to(ctx.device),
+    )
+    write_json(ctx.run.teacher, {"teacher": told})
+    return teacher
 
 
 def delivered(ctx: Context, pricer: Pricer, network: Network) -> Delivered:
@@ -164,12 +192,11 @@ def onnx_metadata(arch: Arch, dataset: Dataset, pricer: Pricer, predicted_ms: fl
 
 def timed(ctx: Context, pricer: Pricer, subject: Arch | Path) -> Verification:
     """Time a network or an exported file on the target, beside networks whose latency the table predicts."""
-    rng = random.Random(f"anchors {ctx.settings.seed}")
     with ctx.run.timed("verify", ctx.progress):
         return verify(
             ctx.settings.target,
             subject,
-            anchors=[ctx.space.build(uniform(rng)) for _ in range(ANCHORS)],
+            anchors=_anchors(ctx),
             predict_ms=pricer,
             progress=silent,
         )

@@ -12,18 +12,17 @@ from pathlib import Path
 from rich.console import Console
 
 from nas.accuracy import SupernetEvaluator, standard_error
-from nas.arch import CLASSES, IMAGE, Arch, to_json
+from nas.arch import Arch, to_json
 from nas.convert import build
 from nas.errors import InputError
 from nas.files import read_json, write_json, write_whole
 from nas.net import Network, covering, held, save_network, slice_weights
 from nas.pipeline.context import Context, default_threads, opened, say, training_device
-from nas.pipeline.designs import named_arch
 from nas.pipeline.evaluating import supernet_of
+from nas.pipeline.own_space import arch_for
+from nas.pipeline.teaching import NOBODY, teacher_of
 from nas.settings import Settings
 from nas.training import Ranks, accuracy, discard, fine_tune, from_first, joined
-
-WORTH_HEARING = 0.01  # a teacher has to lead by it: distillation from an equal gains nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,17 +135,19 @@ def _teacher(ctx: Context, supernet: SupernetEvaluator | None, before: float | N
     """The largest network of the supernet, where it is wanted and has something to tell; and what to say of it."""
     wanted = ctx.settings.train.teacher
     if wanted == "none" or supernet is None:
-        return None, "none"
-    score = supernet(supernet.largest)
-    if wanted == "auto" and before is not None and score < before + WORTH_HEARING:
-        return None, f"none, the largest network's {score:.1%} lead by less than a point"
-    return supernet.network(supernet.largest).eval(), f"the largest network, {score:.1%}"
+        return None, NOBODY
+    return teacher_of(
+        "the largest network",
+        wanted=wanted,
+        score=supernet(supernet.largest),
+        before=before,
+        make=lambda: supernet.network(supernet.largest),
+    )
 
 
 def _wanted(ctx: Context, name: str) -> Arch:
     """The network that a name stands for, with the channels and classes of the data."""
-    widths = {IMAGE: ctx.dataset.channels, CLASSES: len(ctx.dataset.classes)}
-    return named_arch(name, ctx.settings.catalogue, ctx.settings.design).with_widths(widths)
+    return arch_for(ctx.settings, name, image_channels=ctx.dataset.channels, classes=len(ctx.dataset.classes))
 
 
 def _require_member(ctx: Context, arch: Arch) -> None:

@@ -16,7 +16,15 @@ from nas.errors import InputError
 
 _INSIDE = ("state_dict", "model", "model_state_dict")  # where training scripts put the state dict
 _PARALLEL = "module."  # prefix that DataParallel leaves
-_DAMAGED = (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile)
+_DAMAGED = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    safetensors.SafetensorError,  # torch.load reads files of that name with that library
+)
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
@@ -41,10 +49,7 @@ def _safetensors(file: Path) -> dict[str, Tensor]:
         head = stream.read(9)
     if len(head) < 9 or head[8:9] != b"{":
         return {}
-    try:
-        return dict(safetensors.torch.load_file(file))
-    except safetensors.SafetensorError as error:
-        raise ValueError(error) from None
+    return dict(safetensors.torch.load_file(file))
 
 
 def _tensors(state: object, file: Path) -> dict[str, Tensor]:

@@ -60,9 +60,8 @@ def load_pretrained(network: Network, file: str | Path, *, epsilon: float | None
 
 def pretrained_tensors(arch: Arch, file: Path, *, epsilon: float | None = None) -> dict[str, Tensor]:
     """Every tensor of a network out of a file; arguments and errors as for `load_pretrained`."""
-    state = read_tensors(file)
-    shapes = {**parameter_shapes(arch), **statistic_shapes(arch)}
-    if 2 * len(state.keys() & shapes.keys()) > len(shapes):  # ours; "classifier.weight" is anybody's
+    state, shapes = read_tensors(file), shapes_of(arch)
+    if are_ours(state, shapes):
         _check_names(state, shapes, file)
         return {name: _fitting(name, shape, name, state[name], file) for name, shape in shapes.items()}
     theirs = in_order(state, where=str(file))
@@ -70,6 +69,16 @@ def pretrained_tensors(arch: Arch, file: Path, *, epsilon: float | None = None) 
     found = _matched(kernels, theirs.kernels, shapes, file) | _matched(norms, theirs.norms, shapes, file)
     theirs_epsilon = epsilon if epsilon is not None else 1e-3 if any(map(_WIDE_EPSILON.match, state)) else EPSILON
     return {name: tensor + (theirs_epsilon - EPSILON) if _is_var(name) else tensor for name, tensor in found.items()}
+
+
+def shapes_of(arch: Arch) -> Shapes:
+    """Every tensor of a network by name."""
+    return {**parameter_shapes(arch), **statistic_shapes(arch)}
+
+
+def are_ours(state: Mapping[str, Tensor], shapes: Shapes) -> bool:
+    """Whether tensors are named as ours are; "classifier.weight" is anybody's."""
+    return 2 * len(state.keys() & shapes.keys()) > len(shapes)
 
 
 def _is_var(name: str) -> bool:

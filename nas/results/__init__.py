@@ -2,6 +2,7 @@
 
 from nas.results.html import page
 from nas.results.live import progress_reporter
+from nas.results.pages import moves_csv, write_pages
 from nas.results.proof_svg import proof_svg
 from nas.results.report import (
     DataSummary,
@@ -25,6 +26,7 @@ from nas.results.sweep import SweepRow, save_sweep, sweep_lines, sweep_rows
 from nas.results.table_report import table_lines, table_page
 from nas.results.tensorboard import run_scalars, write_scalars
 from nas.results.terminal import screen, show
+from nas.results.trim_svg import trim_svg
 
 __all__ = [
     "DataSummary",
@@ -42,6 +44,7 @@ __all__ = [
     "TableSummary",
     "from_dict",
     "load",
+    "moves_csv",
     "open_run",
     "page",
     "pareto_svg",
@@ -56,5 +59,7 @@ __all__ = [
     "sweep_rows",
     "table_lines",
     "table_page",
+    "trim_svg",
+    "write_pages",
     "write_scalars",
 ]

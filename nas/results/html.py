@@ -9,6 +9,7 @@ from nas.results.markup import section, table, tiles, whole_page
 from nas.results.report import RunReport
 from nas.results.svg import bars_svg, pareto_svg
 from nas.results.terminal import PARETO_ROWS, device_lines, thin
+from nas.results.trim_svg import trim_svg
 
 
 def page(report: RunReport) -> str:
@@ -125,7 +126,8 @@ def _trim(report: RunReport) -> str:
         for i, move in enumerate(report.trim)
     ]
     heads = ("move", "width", "channels", "predicted, ms", "change, µs", "validation accuracy", "change, points")
-    return table(heads, rows)
+    dropped = f"Proposals dropped because their score or loss was no number: {report.dropped_proposals}."
+    return trim_svg(report.trim, budget_ms=report.budget_ms) + table(heads, rows) + f'<p class="dim">{dropped}</p>'
 
 
 def _device(report: RunReport) -> str:

@@ -188,6 +188,7 @@ class RunReport:
         seconds: Stage -> wall seconds, all resumed parts together.
         pareto: The front, fastest first.
         evaluated: All networks of the search.
+        dropped_proposals: Of trimming: those that were dropped because their score or loss was no number.
         layers: The winner's predicted latency, kernel by kernel.
         references: Hand-designed networks near the budget, fastest first.
         next: Commands to copy.
@@ -216,6 +217,7 @@ class RunReport:
     pareto: tuple[ParetoRow, ...]
     evaluated: tuple[Point, ...]
     layers: tuple[LayerLatency, ...]
+    dropped_proposals: int = 0
     references: tuple[ReferenceRow, ...] = ()
     next: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

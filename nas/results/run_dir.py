@@ -69,6 +69,11 @@ class RunDir:
         return self.path / "arch.json"
 
     @property
+    def widths(self) -> Path:
+        """Space of one network's widths, where there is no space to search: its name, grain and widest network."""
+        return self.path / "widths.json"
+
+    @property
     def trim(self) -> Path:
         """Folder of the trimming stage: moves and checkpoints."""
         return self.path / "trim"
@@ -77,6 +82,21 @@ class RunDir:
     def trimmed(self) -> Path:
         """Architecture after trimming."""
         return self.path / "trimmed.json"
+
+    @property
+    def moves(self) -> Path:
+        """Moves of the trimming, one a line."""
+        return self.path / "moves.csv"
+
+    @property
+    def trim_svg(self) -> Path:
+        """Picture of the moves."""
+        return self.path / "trim.svg"
+
+    @property
+    def teacher(self) -> Path:
+        """Who taught the fine-tuning, where somebody was wanted."""
+        return self.path / "teacher.json"
 
     @property
     def weights(self) -> Path:

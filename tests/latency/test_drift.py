@@ -94,6 +94,22 @@ def test_a_machine_far_off_in_two_sessions_is_refused(table, monkeypatch, speeds
     assert machine.seeds == [7, 8]
 
 
+def test_an_anchor_whose_rows_are_lacking_is_left_out(table, monkeypatch) -> None:
+    """A space with many widths has anchors that its table cannot price; they did not set its level either."""
+    machine, timed = Machine(table, 1.0), list[Arch]()
+
+    def noted(target: Target, archs: Sequence[Arch], **options: int) -> Measured:
+        timed.extend(archs)
+        return machine(target, archs, **options)
+
+    monkeypatch.setattr(drift, "measure_networks", noted)
+    lacking = replace(table, rows={key: row for key, row in table.rows.items() if " k7 " not in key})
+    found = re_anchor(lacking, SPACE, rounds=40, seed=7, progress=silent)
+    assert timed == [arch for arch in ARCHS if not model_of(lacking, SPACE).missing([arch])]
+    assert 1 < len(timed) < COUNT
+    assert found.table is lacking
+
+
 def test_a_second_session_clears_the_first_ones_name(table, monkeypatch) -> None:
     found = anchored(table, monkeypatch, Machine(table, 1.4, 1.01))
     assert (found.drift, found.table is table) == (pytest.approx(0.01), True)
