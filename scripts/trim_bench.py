@@ -24,7 +24,7 @@ from nas.latency.model import LatencyModel
 from nas.latency.session import measure_networks
 from nas.latency.table import load_table, save_table
 from nas.net import Network, load_network, save_network
-from nas.netadapt import TrimSettings, WidthSpace, least
+from nas.netadapt import TrimSettings, WidthSpace, narrowest
 from nas.progress import silent
 from nas.training import Recipe, accuracy, discard, fine_tune
 from search_spaces.mobilenet_v2 import mobilenet_v2
@@ -144,8 +144,8 @@ class Bench:
             if not path.exists():
                 plan = self.size.plan or self.settings.latency
                 table = measure_space(space, self.settings.target, plan, known=None, seed=SEED, progress=silent)
-                narrowest = [least(space.arch, grain=steps * self.grain) for steps in (1, 2, 4)]
-                save_table(path, extend(table, narrowest, plan, seed=SEED, progress=silent))
+                ends = narrowest(space.arch, grain=self.grain)
+                save_table(path, extend(table, ends, plan, seed=SEED, progress=silent))
             model = model_of(load_table(path, target=self.settings.target, host=None), space)
             self._models[name] = replace(model, most_sd=math.inf)  # nothing is measured while jobs run
         return self._models[name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -51,10 +51,11 @@ def cases(bench: Bench, jobs: Jobs) -> dict[str, Any]:
 def _trim(bench: Bench, jobs: Jobs, ratio: float) -> None:
     """Trim every network from the ratio before, anew with a corrected prediction where it is timed off its budget."""
     place = RATIOS.index(ratio)
-    start = key_of(NETADAPT, RATIOS[place - 1]) + ".start" if place else "base"
-    key = key_of(NETADAPT, ratio) + ".start"
+    start = f"{key_of(NETADAPT, RATIOS[place - 1])}.start" if place else "base"
     corrections = dict.fromkeys(bench.size.networks, 1.0)
+    shares: dict[str, dict[int, float]] = {name: {} for name in corrections}  # of the latency, by attempt
     for attempt in range(ATTEMPTS):
+        key = f"{key_of(NETADAPT, ratio)}.attempt{attempt}"
         wanted = {
             f"{name} {ratio:g} attempt {attempt}": job(
                 trim_to,
@@ -69,20 +70,26 @@ def _trim(bench: Bench, jobs: Jobs, ratio: float) -> None:
         jobs.done(bench, "trimmed", wanted)
         timing = f"{ratio:g} attempt {attempt}"
         measured = bench.once("trim_timed", timing, partial(_used, bench, list(corrections), key))
+        for name, share in measured.items():
+            shares[name][attempt] = share
         corrections = {
-            name: measured[name] / _predicted(bench, name, key)
-            for name in corrections
-            if not LOW <= measured[name] / ratio <= HIGH
+            name: share / _predicted(bench, name, key)
+            for name, share in measured.items()
+            if not LOW <= share / ratio <= HIGH
         }
         if not corrections:
             break
-    chosen = bench.result.setdefault("attempts", {})
-    for name in bench.size.networks:
-        mine = [
-            attempt for attempt in range(ATTEMPTS) if f"{name} {ratio:g} attempt {attempt}" in bench.result["trimmed"]
-        ]
-        chosen[f"{name} {ratio:g}"] = mine[-1]
+    for name, own in shares.items():
+        _adopt(bench, name, ratio, own)
+
+
+def _adopt(bench: Bench, name: str, ratio: float, shares: Mapping[int, float]) -> None:
+    """Go on with the attempt that is nearest below the budget, or, where none is below, nearest above."""
+    best = min(shares, key=lambda attempt: (shares[attempt] > HIGH * ratio, abs(shares[attempt] - ratio)))
+    bench.result.setdefault("attempts", {})[f"{name} {ratio:g}"] = best
     bench.keep({})
+    key = key_of(NETADAPT, ratio)
+    bench.save(name, f"{key}.start", bench.load(name, f"{key}.attempt{best}"))
 
 
 def _used(bench: Bench, names: Sequence[str], key: str) -> dict[str, float]:

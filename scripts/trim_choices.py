@@ -16,16 +16,14 @@ NAME, RATIO = "mobilenet_v3_small", 0.6
 SCORED = TrimSettings()  # every proposal is scored after recalibration, none is trained
 SHORT = replace(SCORED, shortlist=6)
 VARIANTS = {
-    "score all": SCORED,
     "score 6": SHORT,
-    "score 1": replace(SCORED, shortlist=1),
-    "score 6, bn_scale": replace(SHORT, importance=Weighing.BN_SCALE),
     "score 6, taylor": replace(SHORT, importance=Weighing.TAYLOR),
-    "score 6, accuracy rule": replace(SHORT, rule=Rule.ACCURACY),
-    "score 6, step 2 %": replace(SHORT, step=0.02),
-    "score 6, train 1 x 10": replace(SHORT, tune_top=1, tune_steps=10),
     "score 6, train 2 x 20": replace(SHORT, tune_top=2, tune_steps=20),
-    "score all, train 3 x 20": replace(SCORED, tune_top=3, tune_steps=20),
+    "score 6, bn_scale": replace(SHORT, importance=Weighing.BN_SCALE),
+    "score 6, train 1 x 20": replace(SHORT, tune_top=1, tune_steps=20),
+    "score all": SCORED,
+    "score 6, accuracy rule": replace(SHORT, rule=Rule.ACCURACY),
+    "score 1": replace(SHORT, shortlist=1),
 }
 
 

@@ -2,7 +2,17 @@
 
 from nas.netadapt.checkpoint import Move
 from nas.netadapt.importance import Weigh, Weighing, importance, strongest, weigher
-from nas.netadapt.moves import Latency, Prepare, Proposal, least, propose, shrink, trimmable
+from nas.netadapt.moves import (
+    Latency,
+    Prepare,
+    Proposal,
+    least,
+    narrowest,
+    propose,
+    require_reachable,
+    shrink,
+    trimmable,
+)
 from nas.netadapt.narrowing import narrow
 from nas.netadapt.trim import Rule, Score, TrimResult, TrimSettings, Tune, trim
 from nas.netadapt.tuning import tuner
@@ -24,7 +34,9 @@ __all__ = [
     "importance",
     "least",
     "narrow",
+    "narrowest",
     "propose",
+    "require_reachable",
     "shrink",
     "strongest",
     "trim",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nas.arch import CLASSES, IMAGE, Arch, Kind
-from nas.errors import InputError
+from nas.errors import InfeasibleError, InputError
 
 Latency = Callable[[Arch], float]  # milliseconds
 Prepare = Callable[[Sequence[Arch]], None]  # told which networks are about to be priced
@@ -59,6 +59,25 @@ def least(seed: Arch, *, grain: int) -> Arch:
         if seed.widths[width] > grain:
             arch = _shrunk(seed, arch, width, grain, grain=grain) or arch
     return arch
+
+
+def narrowest(seed: Arch, *, grain: int) -> tuple[Arch, ...]:
+    """The network with every width at 1, 2 and 4 grains: fewer channels than a vector holds can be slower."""
+    return tuple(least(seed, grain=steps * grain) for steps in (1, 2, 4))
+
+
+def require_reachable(seed: Arch, latency: Latency, *, budget_ms: float, grain: int) -> None:
+    """Refuse a budget that narrowing cannot meet.
+
+    Raises:
+        InfeasibleError: The text names the latency that it can, in ms.
+    """
+    least_ms = min(map(latency, narrowest(seed, grain=grain)))
+    if least_ms > budget_ms:
+        raise InfeasibleError(
+            f"trimming cannot reach budget_ms={budget_ms:g}: with every width at its least the network takes "
+            f"{least_ms:.4g} ms; raise the budget or start from a faster network"
+        )
 
 
 def propose(

@@ -14,7 +14,7 @@ from nas.errors import InfeasibleError, InputError, TooManyFailuresError
 from nas.net import Network
 from nas.netadapt.checkpoint import Move, Saved, load, save
 from nas.netadapt.importance import Importance, Weigh, Weighing, importance, strongest
-from nas.netadapt.moves import Latency, Prepare, Proposal, least, propose
+from nas.netadapt.moves import Latency, Prepare, Proposal, narrowest, propose, require_reachable
 from nas.netadapt.narrowing import narrow
 from nas.progress import Progress, silent
 
@@ -111,7 +111,7 @@ def trim(
     if settings.tune_top and tune is None:
         raise InputError(f"tune_top={settings.tune_top} needs a way to tune")
     if prepare:
-        prepare([network.arch, *_narrowest(network.arch, settings)])
+        prepare([network.arch, *narrowest(network.arch, grain=settings.grain)])
     trimmer = _Trimmer(
         seed=network.arch,
         seed_ms=latency(network.arch),
@@ -160,7 +160,7 @@ class _Trimmer:
         """Move until the budget is met, from the folder's checkpoint where there is one."""
         if self.seed_ms <= self.budget_ms:
             return TrimResult(network=network, moves=(), dropped=0)
-        self._require_feasible()
+        require_reachable(self.seed, self.latency, budget_ms=self.budget_ms, grain=self.settings.grain)
         line = f"network {digest(self.seed)}, budget {self.budget_ms:g} ms, {self.settings}"
         found = load(folder, settings=line) if folder else None
         state = self._resumed(found, network) if found else self._begin(network)
@@ -172,14 +172,6 @@ class _Trimmer:
             note = f"{state.latency_ms:.4g} ms, {state.accuracy:.1%}"
             progress("trim", min(100, round(100 * done)), 100, note)
         return TrimResult(network=state.network, moves=state.moves, dropped=state.dropped)
-
-    def _require_feasible(self) -> None:
-        least_ms = min(self.latency(arch) for arch in _narrowest(self.seed, self.settings))
-        if least_ms > self.budget_ms:
-            raise InfeasibleError(
-                f"trimming cannot reach budget_ms={self.budget_ms:g}: with every width at its least the network takes "
-                f"{least_ms:.4g} ms; raise the budget or start from a faster network"
-            )
 
     def _begin(self, network: Network) -> _State:
         own = narrow(network, network.arch, {})
@@ -302,8 +294,3 @@ class _Trimmer:
             return None
         accuracy = self.score(network)
         return replace(scored, network=network, accuracy=accuracy) if accuracy > scored.accuracy else scored
-
-
-def _narrowest(seed: Arch, settings: TrimSettings) -> list[Arch]:
-    """The network with every width at 1, 2 and 4 grains: fewer channels than a vector holds can be slower."""
-    return [least(seed, grain=steps * settings.grain) for steps in (1, 2, 4)]

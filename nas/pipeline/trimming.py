@@ -7,9 +7,9 @@ from pathlib import Path
 from rich.console import Console
 
 from nas.arch import Arch, to_json
-from nas.errors import InfeasibleError, InputError
+from nas.errors import InputError
 from nas.files import write_whole
-from nas.netadapt import WidthSpace, least
+from nas.netadapt import WidthSpace, narrowest, require_reachable
 from nas.pipeline.context import Context, opened, say
 from nas.pipeline.finishing import finish
 from nas.pipeline.given import begun, given_network, run_of
@@ -86,20 +86,11 @@ def _budget(ctx: Context, pricer: Pricer, arch: Arch) -> Budget:
     assert budget_ms is not None
     own_ms = pricer(arch)
     if own_ms > budget_ms:
-        _require_reachable(pricer, arch, budget_ms, grain=ctx.settings.target.grain or pricer.table.channel_grain)
+        grain = ctx.settings.target.grain or pricer.table.channel_grain
+        pricer.prepare(narrowest(arch, grain=grain))
+        require_reachable(arch, pricer, budget_ms=budget_ms, grain=grain)
     origin = f"given; {own_ms:.4g} ms before trimming, as predicted"
     return Budget(ms=budget_ms, origin=origin, bounds=extremes(ctx.space, pricer))
-
-
-def _require_reachable(pricer: Pricer, arch: Arch, budget_ms: float, *, grain: int) -> None:
-    narrowest = [least(arch, grain=steps * grain) for steps in (1, 2, 4)]  # fewer channels can be slower
-    pricer.prepare(narrowest)
-    least_ms = min(map(pricer, narrowest))
-    if least_ms > budget_ms:
-        raise InfeasibleError(
-            f"trimming cannot reach budget_ms={budget_ms:g}: with every width at its least the network takes "
-            f"{least_ms:.4g} ms; raise the budget or start from a faster network"
-        )
 
 
 def _plan(budget: Budget, own_ms: float) -> str:
