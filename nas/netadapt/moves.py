@@ -27,8 +27,12 @@ class Proposal:
 
 
 def trimmable(arch: Arch) -> tuple[str, ...]:
-    """Names of the widths that may shrink: those that a convolution or linear layer makes, but not the output's."""
-    fixed = {IMAGE, CLASSES, arch.layers[-1].width, ""}
+    """Names of the widths that may shrink: those that a convolution or linear layer makes, but not the output's.
+
+    Widths that a slice divides stay too (ShuffleNetV2's stages): which part a channel falls into depends on how many
+    come before it, so filters could not be chosen freely.
+    """
+    fixed = {IMAGE, CLASSES, arch.layers[-1].width, "", *_sliced(arch)}
     made = [layer.width for layer in arch.layers if layer.kind in (Kind.CONV, Kind.LINEAR)]
     return tuple(dict.fromkeys(width for width in made if width not in fixed))
 
@@ -146,3 +150,14 @@ def proportional(seed: Arch, squeeze: str, width: str, channels: int, *, grain: 
     """Channels of a bottleneck that keep its ratio to the width it follows: a multiple of the grain, at least one."""
     wanted = seed.widths[squeeze] * channels / seed.widths[width]
     return min(seed.widths[squeeze], max(grain, round(wanted / grain) * grain))
+
+
+def _sliced(arch: Arch) -> frozenset[str]:
+    """Widths of the channels that slices divide."""
+    flow, found = {IMAGE: frozenset({IMAGE})}, frozenset[str]()
+    for layer in arch.layers:
+        read = frozenset[str]().union(*(flow[name] for name in layer.inputs))
+        makes = layer.kind in (Kind.CONV, Kind.LINEAR) and not layer.depthwise
+        flow[layer.name] = frozenset({layer.width}) if makes else read
+        found |= read if layer.kind is Kind.SLICE else frozenset()
+    return found
