@@ -32,7 +32,7 @@ class Size:
         finetune_lr: Peak rate of fine-tuning for a quarter of the truth's steps.
         networks: At most so many networks of the truth.
         steps: Of every other training, where it is not the truth's; None: the truth's.
-        trials: Networks that a search of one budget scores.
+        trials: Networks that are scored to find one of a budget.
         pace_steps: Steps that are timed.
     """
 
@@ -42,7 +42,7 @@ class Size:
     finetune_lr: float = 0.05
     networks: int = 1000
     steps: int | None = None
-    trials: int = 80
+    trials: int = 200
     pace_steps: int = 100
     plan: MeasurePlan | None = None
 

@@ -1,5 +1,7 @@
 """Found networks beside hand-designed ones that take equally long on the target, all trained alone by one recipe.
 
+Networks are compared at equal latency, so a found one fills its budget: it is the best by the supernet's scores of many
+random ones that use nearly all of it. (The product's search would stop earlier here: scores are flat above 0.08 ms.)
 A family's width multiplier is chosen by measured latency. For images of 32 px it may keep its first stride at 1, as is
 usual; whether it does is chosen for each family by one training at the middle budget, so that it shows its best. A
 family that is slower than the found network at any width is raced all the same, with its fastest member.
@@ -10,12 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from random import Random
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from supernet_bench import Bench
-from supernet_truth import SEEDS
+from supernet_truth import SEEDS, drawn_members
 
 from nas.accuracy import accuracy
 from nas.arch import Arch, cost, digest
@@ -25,7 +28,6 @@ from nas.latency.measure import measure_space, model_of
 from nas.latency.session import measure_networks
 from nas.net import Network
 from nas.progress import silent
-from nas.searcher import search
 from nas.space import Choices, replay
 from nas.training import fine_tune
 from search_spaces.lcnet import pp_lcnet
@@ -43,7 +45,8 @@ FAMILIES: Mapping[str, Callable[..., Arch]] = MappingProxyType(
     }
 )
 FOUND = "found"
-PLACES = (0.8, 0.9, 1.0)  # of the budgets on the truth's latency range, by ratio: below, rivals have no channels left
+PLACES = (0.83, 0.9, 0.97)  # of the budgets on the truth's latency range, by ratio: below, rivals have no channels left
+FILLED = 0.97  # share of a budget that a found network uses at least, as predicted
 TOTAL_STRIDES = (16, 32)  # image over last feature map: 8, usual for 32 px, is out of reach of the rivals here
 WIDTHS = tuple(round(0.05 * 1.025**step, 4) for step in range(140))  # 0.05 to 1.5
 MOST_MACS = 25e6  # of a rival that is timed at all
@@ -118,14 +121,21 @@ def _timed(bench: Bench) -> list[Rival]:
     priced = [model.arch_ms(arch) for arch in bench.archs]
     low, high = min(priced), max(priced)
     budgets_ms = [low * (high / low) ** place for place in PLACES]
-    trials = bench.size.trials * len(budgets_ms)
-    found = search(bench.space, bench.evaluator(SEEDS[0]), model.arch_ms, budgets_ms=budgets_ms, trials=trials, seed=0)
+    drawn = [(model.arch_ms(arch), arch, choices) for arch, choices in drawn_members(bench.space, Random(0)).values()]
     pilot = {(name, stride): _pilot(bench, name, stride) for name in FAMILIES for stride in TOTAL_STRIDES}
-    return [
-        rival
-        for winner in found.winners
-        for rival in _of_equal_latency(bench, pilot, winner.budget_ms, winner.candidate.choices)
-    ]
+    timed: list[Rival] = []
+    for budget_ms in budgets_ms:
+        filling = [(arch, choices) for ms, arch, choices in drawn if FILLED * budget_ms <= ms <= budget_ms]
+        _, choices = _best(bench, filling)
+        timed += _of_equal_latency(bench, pilot, budget_ms, choices)
+    return timed
+
+
+def _best(bench: Bench, members: list[tuple[Arch, Choices]]) -> tuple[Arch, Choices]:
+    """The member with the best score of the first ones."""
+    evaluator, members = bench.evaluator(SEEDS[0]), members[: bench.size.trials]
+    scores = evaluator.scores([arch for arch, _ in members])
+    return members[int(np.argmax(scores))]
 
 
 def _pilot(bench: Bench, name: str, total_stride: int) -> list[Timed]:

@@ -107,7 +107,7 @@ def spread(
 ) -> tuple[Known, ...]:
     """Random networks, other than the known ones, whose latencies lie at equal ratios over the space's range."""
     seed, taken = len(known), {network.digest for network in known}
-    drawn = _drawn(space, random.Random(seed))
+    drawn = drawn_members(space, random.Random(seed))
     priced = [
         Known(
             choices=choices,
@@ -131,7 +131,7 @@ def spread(
     return tuple(found)
 
 
-def _drawn(space: SearchSpace, rng: random.Random) -> dict[str, tuple[Arch, Choices]]:
+def drawn_members(space: SearchSpace, rng: random.Random) -> dict[str, tuple[Arch, Choices]]:
     """By digest, different networks from the smallest to the largest: each draws its own leaning to large options."""
     found: dict[str, tuple[Arch, Choices]] = {}
     for _ in range(DRAWN):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nas.data.batches import Batch, generator_of
 from nas.data.dataset import Labels, MemorySplit, Split
-from nas.data.streamed import StreamedSplit, decode_some, in_workers
+from nas.data.streamed import StreamedSplit, decoded_ahead
 from nas.errors import StorageError
 
 
@@ -80,7 +80,7 @@ class Loader:
         cuda = self._device.startswith("cuda")
         split = self._split
         groups = [chosen.numpy() for chosen in places]
-        decoded = in_workers(lambda group: decode_some(split, group), groups, split.workers, pinned=cuda)
+        decoded = decoded_ahead(split, groups, pinned=cuda)
         for chosen, (raw, readable) in zip(places, decoded, strict=True):
             kept, pixels = chosen, raw
             if not readable.all():

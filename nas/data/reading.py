@@ -6,15 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from nas.data.dataset import Labels, Pixels
 from nas.data.decode import Encoded, Images, header
-from nas.data.streamed import Decoded, StreamedSplit, decode_some, in_workers
+from nas.data.streamed import Flags, StreamedSplit, decoded_ahead, in_workers
 from nas.errors import InputError
-
-Flags = NDArray[np.bool_]
 
 MEMORY_GB = 2.0
 CHUNK_IMAGES = 128
@@ -103,11 +99,17 @@ def look(every: Images, places: Labels, loading: Loading) -> Look:
 def decode_all(images: Images, loading: Loading) -> tuple[Pixels, Flags]:
     """Decode images in colour: (n, h, w, 3), and which could be read (n,)."""
     count = len(images)
-    coloured = StreamedSplit(images=images, labels=np.zeros(count, np.int64), size_px=loading.size_px, channels=3)
+    coloured = StreamedSplit(
+        images=images,
+        labels=np.zeros(count, np.int64),
+        size_px=loading.size_px,
+        channels=3,
+        workers=_workers(count, loading),
+    )
     pixels = np.empty((count, *coloured.shape), dtype=np.uint8)
     readable = np.empty(count, dtype=np.bool_)
     done = 0
-    for raw, fine in in_workers(lambda places: decode_some(coloured, places), _chunks(count), _workers(count, loading)):
+    for raw, fine in decoded_ahead(coloured, _chunks(count)):
         pixels[done : done + len(fine)], readable[done : done + len(fine)] = raw.numpy(), fine.numpy()
         done += len(fine)
     return pixels, readable
@@ -115,14 +117,15 @@ def decode_all(images: Images, loading: Loading) -> tuple[Pixels, Flags]:
 
 def _headers(images: Images, workers: int | None) -> tuple[Flags, Flags]:
     """Whether each image is grey, and whether it can be read."""
+    chunks = _chunks(len(images))
 
-    def heads_of(places: Labels) -> Decoded:
-        heads = [header(images[int(place)]) for place in places]
+    def heads_of(chunk: int) -> tuple[Flags, Flags]:
+        heads = [header(images[int(place)]) for place in chunks[chunk]]
         grey = [head is not None and head.grey for head in heads]
-        return torch.tensor(grey), torch.tensor([head is not None for head in heads])
+        return np.array(grey), np.array([head is not None for head in heads])
 
-    looks = list(in_workers(heads_of, _chunks(len(images)), workers))
-    return torch.cat([grey for grey, _ in looks]).numpy(), torch.cat([fine for _, fine in looks]).numpy()
+    looks = list(in_workers(heads_of, len(chunks), workers))
+    return np.concatenate([grey for grey, _ in looks]), np.concatenate([fine for _, fine in looks])
 
 
 def _chunks(count: int) -> list[Labels]:
