@@ -24,7 +24,7 @@ from nas.latency.model import LatencyModel
 from nas.latency.session import measure_networks
 from nas.latency.table import load_table, save_table
 from nas.net import Network, load_network, save_network
-from nas.netadapt import TrimSettings, WidthSpace, narrowest
+from nas.netadapt import TrimSettings, Weighing, WidthSpace, narrowest
 from nas.progress import silent
 from nas.training import Recipe, accuracy, discard, fine_tune
 from search_spaces.mobilenet_v2 import mobilenet_v2
@@ -68,7 +68,7 @@ SMALL = Size(
         "mobilenet_v2": partial(mobilenet_v2, width=0.5, total_stride=16),
         "mobilenet_v3_small": partial(mobilenet_v3_small, total_stride=16),
     },
-    trim=TrimSettings(shortlist=6),
+    trim=TrimSettings(shortlist=6, importance=Weighing.TAYLOR),
 )
 FULL = Size(
     images=None,
@@ -78,7 +78,7 @@ FULL = Size(
         "mobilenet_v2": partial(mobilenet_v2, total_stride=8),
         "mobilenet_v3_small": partial(mobilenet_v3_small, total_stride=8),
     },
-    trim=TrimSettings(tune_top=2, tune_steps=100),
+    trim=TrimSettings(importance=Weighing.TAYLOR, tune_top=2, tune_steps=100),
 )
 QUICK = replace(
     SMALL,

@@ -66,7 +66,7 @@ def trim_to(
         settings=replace(settings, grain=bench.grain),
         score=score,
         weigh=weigher(settings.importance, images, calibration.labels),
-        tune=tuner(bench.dataset, bench.size.tune, device=device),
+        tune=tuner(bench.dataset, replace(bench.size.tune, lr=settings.tune_lr), device=device),
     )
     seconds = time.monotonic() - began
     bench.save(name, key, result.network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from nas.arch import Arch
+from nas.errors import InputError
 from nas.latency.anchors import spread
 from nas.latency.context import in_context
 from nas.latency.fit import Observation
@@ -39,6 +41,9 @@ class MeasurePlan:
         seconds: Time the measuring should take; fewer networks are measured where they are slow, but every kernel is.
         cover: Whether the networks are chosen so that every kernel is seen; false: they are the first
             ones drawn, of any kind, and kernels are keyed in their context (`nas.latency.context`).
+
+    Raises:
+        InputError: A count is below 1, or the time is no positive number.
     """
 
     networks: int = 200
@@ -48,6 +53,13 @@ class MeasurePlan:
     profile_runs: int = 20
     seconds: float = 60.0
     cover: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("networks", "anchors", "heldout", "rounds", "profile_runs"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}={getattr(self, name)} must be at least 1")
+        if not 0 < self.seconds < math.inf:
+            raise InputError(f"seconds={self.seconds:g} must be a positive number")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

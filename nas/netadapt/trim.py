@@ -43,6 +43,7 @@ class TrimSettings:
             0 scores all.
         tune_top: Train the best so many proposals before the move is chosen; 0 trains none.
         tune_steps: For so many steps each.
+        tune_lr: Peak learning rate of that; that of a whole training undoes more than so few steps mend.
 
     Raises:
         InputError: A value is out of range.
@@ -56,10 +57,13 @@ class TrimSettings:
     shortlist: int = 0
     tune_top: int = 0
     tune_steps: int = 0
+    tune_lr: float = 0.01
 
     def __post_init__(self) -> None:
         if self.grain < 1 or not (0 < self.step < 1) or not (0 <= self.tolerance < 1):
             raise InputError(f"{self}: grain must be at least 1, step and tolerance shares below 1")
+        if not 0 < self.tune_lr < math.inf:
+            raise InputError(f"tune_lr={self.tune_lr:g} must be a positive number")
         if min(self.shortlist, self.tune_top, self.tune_steps) < 0:
             raise InputError(f"{self}: shortlist, tune_top and tune_steps must not be negative")
 

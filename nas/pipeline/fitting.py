@@ -118,7 +118,7 @@ def _trimmed(ctx: Context, pricer: Pricer, start: Fitted, *, budget_ms: float, p
         settings=replace(settings, grain=ctx.settings.target.grain or pricer.table.channel_grain),
         score=ValidationScore(ctx.dataset, device=ctx.device, images=images),
         weigh=_weigh(ctx, start.network),
-        tune=tuner(ctx.dataset, ctx.settings.finetune, device=ctx.device),
+        tune=tuner(ctx.dataset, replace(ctx.settings.finetune, lr=settings.tune_lr), device=ctx.device),
         prepare=pricer.prepare,
         folder=start.attempt,
         progress=progress,

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from nas.arch import Arch
+from nas.errors import InputError
 from nas.latency import bench
 from nas.latency.bench import Bench, Findings, MeasurePlan
 from nas.latency.kernels import fused_kernels
@@ -141,3 +142,9 @@ def test_a_session_without_checks_joins_as_it_is(rig: Bench, findings: Findings,
 def test_a_bench_without_a_folder_keeps_nothing(rig: Bench, machine: Machine, archs: list[Arch]) -> None:
     dataclasses.replace(rig, folder=None).measure("rows", archs[:2], ())
     assert machine.folders == [None]
+
+
+@pytest.mark.parametrize("change", [{"rounds": 0}, {"networks": -1}, {"seconds": 0.0}, {"seconds": float("nan")}])
+def test_plans_out_of_range_are_refused(change):
+    with pytest.raises(InputError, match="must be"):
+        MeasurePlan(**change)

@@ -208,7 +208,16 @@ def test_a_shortlist_scores_fewer(network, latency):
 
 
 @pytest.mark.parametrize(
-    "change", [{"grain": 0}, {"step": 0.0}, {"step": 1.0}, {"tolerance": -0.1}, {"shortlist": -1}, {"tune_top": -1}]
+    "change",
+    [
+        {"grain": 0},
+        {"step": 0.0},
+        {"step": 1.0},
+        {"tolerance": -0.1},
+        {"shortlist": -1},
+        {"tune_top": -1},
+        {"tune_lr": 0.0},
+    ],
 )
 def test_settings_out_of_range_are_refused(change):
     with pytest.raises(InputError):
