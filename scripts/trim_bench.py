@@ -48,7 +48,8 @@ class Size:
         networks: What is trimmed, by name.
         trim: How.
         scored: Validation images that proposals are scored on.
-        rounds: Timed runs of each network where methods are compared.
+        rounds: Timed runs of each network where methods are compared, at least;
+        runs: and of all of them together.
     """
 
     images: int | None
@@ -59,6 +60,7 @@ class Size:
     scored: int = 2000
     plan: MeasurePlan | None = None
     rounds: int = 150
+    runs: int = 12_000
 
 
 SMALL = Size(
@@ -89,6 +91,7 @@ QUICK = replace(
     scored=200,
     plan=MeasurePlan(networks=24, anchors=4, heldout=4, rounds=8, profile_runs=4, seconds=5),
     rounds=15,
+    runs=100,
 )
 SIZES = {"small": SMALL, "full": FULL, "quick": QUICK}
 
@@ -162,10 +165,9 @@ class Bench:
         return self.settings.target.grain or GRAIN
 
     def measured_ms(self, archs: Sequence[Arch], *, rounds: int | None = None) -> list[float]:
-        """Medians of networks that are timed in turn; nothing else should run."""
-        runs = measure_networks(
-            self.settings.target, archs, rounds=rounds or self.size.rounds, seed=SEED, progress=silent
-        )
+        """Medians of networks that are timed in turn, for seconds: a core's speed changes in tenths of one."""
+        rounds = rounds or max(self.size.rounds, self.size.runs // len(archs))
+        runs = measure_networks(self.settings.target, archs, rounds=rounds, seed=SEED, progress=silent)
         return [float(us) / 1000 for us in np.median(runs.samples_us, axis=1)]
 
     def save(self, name: str, key: str, network: Network) -> None:
