@@ -96,17 +96,18 @@ def _one_epoch(bench: Bench, arch: Arch) -> float:
 def level(bench: Bench) -> dict[str, Any]:
     """Inherited accuracy on the test images beside stand-alone accuracy on them.
 
-    A supernet that is trained for much longer than the truth's networks lies above them; how far, and how it ranks
-    them, is told too.
+    A supernet that is trained for much longer than the truth's networks lies above them. One that is trained for less
+    lies about where they do and ranks them less well, which is told too.
     """
-    over, longer = (_over(bench, evaluator) for evaluator in (bench.evaluator(SUPERNETS[0]), bench.longer()))
-    scores = np.array(bench.once("scores", "longer", lambda: bench.longer().scores(bench.archs)))
+    over, short = (_over(bench, evaluator) for evaluator in (bench.evaluator(SUPERNETS[0]), bench.shorter()))
+    scores = np.array(bench.once("scores", "shorter", lambda: bench.shorter().scores(bench.archs)))
     return {
         "level_points": [100 * float(value) for value in (over.min(), over.mean(), over.max())],
         "level_within_4_share": float((np.abs(over) <= WITHIN).mean()),
         "level_not_4_below_share": float((over >= -WITHIN).mean()),
-        "longer_level_points": [100 * float(value) for value in (longer.min(), longer.mean(), longer.max())],
-        "longer_ranking": plain(ranking(scores, bench.alone.mean(axis=1), ms=bench.ms, macs=bench.macs)),
+        "shorter_level_points": [100 * float(value) for value in (short.min(), short.mean(), short.max())],
+        "shorter_level_within_4_share": float((np.abs(short) <= WITHIN).mean()),
+        "shorter_ranking": plain(ranking(scores, bench.alone.mean(axis=1), ms=bench.ms, macs=bench.macs)),
     }
 
 

@@ -27,8 +27,9 @@ class Size:
     """How much is done.
 
     Attributes:
-        supernet: How a supernet is trained: as long as leaves inherited accuracy about that of networks trained alone.
-        longer: A training of more than twice that, after which inherited accuracy lies above.
+        supernet: How a supernet is trained.
+        shorter: A training of less than half of that, after which inherited accuracy is about that of networks trained
+            alone.
         finetune_lr: Peak rate of fine-tuning for a quarter of the truth's steps.
         networks: At most so many networks of the truth.
         steps: Of every other training, where it is not the truth's; None: the truth's.
@@ -37,7 +38,7 @@ class Size:
     """
 
     supernet: Recipe
-    longer: Recipe
+    shorter: Recipe
     bars: Mapping[str, str]
     finetune_lr: float = 0.05
     networks: int = 1000
@@ -47,11 +48,11 @@ class Size:
     plan: MeasurePlan | None = None
 
 
-SMALL = Size(supernet=Recipe(epochs=9), longer=Recipe(epochs=20), bars=SMALL_BARS)
-FULL = Size(supernet=Recipe(epochs=60), longer=Recipe(epochs=150), bars=FULL_BARS)
+SMALL = Size(supernet=Recipe(epochs=20), shorter=Recipe(epochs=9), bars=SMALL_BARS)
+FULL = Size(supernet=Recipe(epochs=150), shorter=Recipe(epochs=9), bars=FULL_BARS)
 QUICK = Size(
     supernet=Recipe(steps=40),
-    longer=Recipe(steps=60),
+    shorter=Recipe(steps=20),
     bars=SMALL_BARS,
     networks=4,
     steps=20,
@@ -111,9 +112,9 @@ class Bench:
         """A trained supernet; the first call trains it."""
         return self._trained(self.size.supernet, seed, f"supernet{seed}")
 
-    def longer(self) -> SupernetEvaluator:
-        """What scores networks with a supernet that was trained for longer."""
-        return SupernetEvaluator(self._trained(self.size.longer, 0, "longer"), self.dataset)
+    def shorter(self) -> SupernetEvaluator:
+        """What scores networks with a supernet that was trained for a shorter time."""
+        return SupernetEvaluator(self._trained(self.size.shorter, 0, "shorter"), self.dataset)
 
     def _trained(self, recipe: Recipe, seed: int, name: str) -> Supernet:
         start, path = time.monotonic(), self._file.with_suffix(f".{name}.safetensors")
