@@ -10,7 +10,7 @@ family that is slower than the found network at any width is raced all the same,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from types import MappingProxyType
@@ -80,8 +80,20 @@ class Rival:
 class Timed:
     """A network of a family and the milliseconds that it takes."""
 
+    network: str
+    total_stride: int
     width: float
     arch: Arch
+    ms: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """The network of a budget and the milliseconds that it takes, in the session of the families."""
+
+    budget_ms: float
+    arch: Arch
+    choices: Choices
     ms: float
 
 
@@ -122,13 +134,19 @@ def _timed(bench: Bench) -> list[Rival]:
     low, high = min(priced), max(priced)
     budgets_ms = [low * (high / low) ** place for place in PLACES]
     drawn = [(model.arch_ms(arch), arch, choices) for arch, choices in drawn_members(bench.space, Random(0)).values()]
-    pilot = {(name, stride): _pilot(bench, name, stride) for name in FAMILIES for stride in TOTAL_STRIDES}
-    timed: list[Rival] = []
+    found = []
     for budget_ms in budgets_ms:
         filling = [(arch, choices) for ms, arch, choices in drawn if FILLED * budget_ms <= ms <= budget_ms]
-        _, choices = _best(bench, filling)
-        timed += _of_equal_latency(bench, pilot, budget_ms, choices)
-    return timed
+        found.append(_best(bench, filling))
+    members = [member for name in FAMILIES for stride in TOTAL_STRIDES for member in _members(name, stride)]
+    archs = [arch for arch, _ in found] + [member.arch for member in members]
+    ms = _measured_ms(bench, archs, PILOT_ROUNDS)  # in one session: a machine's level changes from one to the next
+    timed = [replace(member, ms=own_ms) for member, own_ms in zip(members, ms[len(found) :], strict=True)]
+    return [
+        rival
+        for budget_ms, (arch, choices), own_ms in zip(budgets_ms, found, ms, strict=False)
+        for rival in _of_equal_latency(bench, timed, Found(budget_ms=budget_ms, arch=arch, choices=choices, ms=own_ms))
+    ]
 
 
 def _best(bench: Bench, members: list[tuple[Arch, Choices]]) -> tuple[Arch, Choices]:
@@ -138,35 +156,39 @@ def _best(bench: Bench, members: list[tuple[Arch, Choices]]) -> tuple[Arch, Choi
     return members[int(np.argmax(scores))]
 
 
-def _pilot(bench: Bench, name: str, total_stride: int) -> list[Timed]:
-    """Every different network of a family, by width multiplier, and about what it takes."""
-    found: dict[str, tuple[float, Arch]] = {}
+def _members(name: str, total_stride: int) -> list[Timed]:
+    """Every different network of a family, by width multiplier, not timed yet."""
+    found: dict[str, Timed] = {}
     for width in WIDTHS:
         try:
             arch = _member(name, width, total_stride)
         except InputError:  # a width that leaves no channels
             continue
         if cost(arch).macs <= MOST_MACS:
-            found.setdefault(digest(arch), (width, arch))
-    ms = _measured_ms(bench, [arch for _, arch in found.values()], PILOT_ROUNDS)
-    return [Timed(width=width, arch=arch, ms=own_ms) for (width, arch), own_ms in zip(found.values(), ms, strict=True)]
+            member = Timed(network=name, total_stride=total_stride, width=width, arch=arch, ms=math.nan)
+            found.setdefault(digest(arch), member)
+    return list(found.values())
 
 
-def _of_equal_latency(
-    bench: Bench, pilot: Mapping[tuple[str, int], list[Timed]], budget_ms: float, choices: Choices
-) -> list[Rival]:
+def _of_equal_latency(bench: Bench, members: Sequence[Timed], found: Found) -> list[Rival]:
     """A found network and, of each family and stride, the member nearest to it: one session, in shuffled rounds."""
-    found = bench.space.build(replay(choices))
-    (found_ms,) = _measured_ms(bench, [found], PILOT_ROUNDS)
-    options = [(Rival(budget_ms=budget_ms, network=FOUND, measured_ms=0.0, choices=choices), found)]
-    for (name, stride), members in pilot.items():
-        near = sorted(members, key=lambda member: abs(math.log(member.ms / found_ms)))[:CANDIDATES]
+    budget_ms = found.budget_ms
+    options = [(Rival(budget_ms=budget_ms, network=FOUND, measured_ms=0.0, choices=found.choices), found.arch)]
+    for kind in dict.fromkeys((member.network, member.total_stride) for member in members):
+        own = [member for member in members if (member.network, member.total_stride) == kind]
+        own.sort(key=lambda member: abs(math.log(member.ms / found.ms)))
         options += [
             (
-                Rival(budget_ms=budget_ms, network=name, measured_ms=0.0, width=one.width, total_stride=stride),
+                Rival(
+                    budget_ms=budget_ms,
+                    network=one.network,
+                    measured_ms=0.0,
+                    width=one.width,
+                    total_stride=one.total_stride,
+                ),
                 one.arch,
             )
-            for one in near
+            for one in own[:CANDIDATES]
         ]
     ms = _measured_ms(bench, [arch for _, arch in options], ROUNDS)
     nearest: dict[tuple[str, int], tuple[float, Rival]] = {}
