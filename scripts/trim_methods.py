@@ -12,12 +12,11 @@ import trim_pruning
 from trim_bench import SEED, Setup, worker
 
 from nas.accuracy import ValidationScore
-from nas.accuracy.inputs import calibration_images
 from nas.arch import Arch, cost, from_json, to_json
 from nas.data import subset
 from nas.errors import InputError
 from nas.net import Network
-from nas.netadapt import TrimSettings, importance, narrow, shrink, trim, trimmable, tuner, weigher
+from nas.netadapt import TrimSettings, importance, narrow, shrink, trim, trimmable, tuner
 
 NETADAPT, UNIFORM, ONE_SHOT, PRUNING = "netadapt", "uniform", "one_shot", "torch_pruning"
 CALIBRATED = 512  # training images, for batch norm and for importance
@@ -54,18 +53,16 @@ def trim_to(
     """Trim the network kept as `start` to a predicted latency; keep it as `key`."""
     bench = worker(setup)
     network, device = bench.load(name, start), setup.device
-    calibration = calibration_images(bench.dataset, images=CALIBRATED, seed=SEED, device=device)
     scored = subset(bench.dataset.val, np.arange(bench.size.scored))
     score = ValidationScore(replace(bench.dataset, val=scored), device=device, images=CALIBRATED)
     began = time.monotonic()
-    images = calibration.whole(network.arch.size_px)
     result = trim(
         network,
         bench.model(name).arch_ms,
         budget_ms=budget_ms,
         settings=replace(settings, grain=bench.grain),
         score=score,
-        weigh=weigher(settings.importance, images, calibration.labels),
+        calibration=score.calibration,
         tune=tuner(bench.dataset, replace(bench.size.tune, lr=settings.tune_lr), device=device),
     )
     seconds = time.monotonic() - began

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from nas.accuracy.inputs import RECALIBRATION_IMAGES, Inputs, calibration_images
 from nas.accuracy.scoring import share_correct
 from nas.data import Dataset
@@ -30,6 +32,10 @@ class ValidationScore:
         """
         self._calibration = calibration_images(dataset, images=images, seed=seed, device=device)
         self._validation = validation_inputs(dataset, device=device)
+
+    def calibration(self, size_px: int) -> tuple[Tensor, Tensor]:
+        """The training images that recalibrate, (n, c, size_px, size_px), and their labels (n,)."""
+        return self._calibration.whole(size_px), self._calibration.labels
 
     def __call__(self, network: Network) -> float:
         """Recalibrate a network in place; return its accuracy in [0, 1]."""

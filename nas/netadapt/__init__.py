@@ -1,7 +1,7 @@
 """NetAdapt: narrow a trained network, one named width at a time, until it meets its latency budget."""
 
 from nas.netadapt.checkpoint import Move
-from nas.netadapt.importance import Weigh, Weighing, importance, strongest, weigher
+from nas.netadapt.importance import Calibration, Weighing, importance, strongest, weigher
 from nas.netadapt.moves import (
     Latency,
     Prepare,
@@ -19,6 +19,7 @@ from nas.netadapt.tuning import tuner
 from nas.netadapt.widths import WidthSpace
 
 __all__ = [
+    "Calibration",
     "Latency",
     "Move",
     "Prepare",
@@ -28,7 +29,6 @@ __all__ = [
     "TrimResult",
     "TrimSettings",
     "Tune",
-    "Weigh",
     "Weighing",
     "WidthSpace",
     "importance",

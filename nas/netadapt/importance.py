@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
-from functools import partial
 from typing import assert_never
 
 import torch
@@ -16,10 +15,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from nas.arch import Arch, Kind
+from nas.errors import InputError
 from nas.net import Network, fold
 
 Importance = Mapping[str, Tensor]  # width name -> (channels,)
 Weigh = Callable[[Network], Importance]
+Calibration = Callable[[int], tuple[Tensor, Tensor]]  # size_px -> images (n, c, size_px, size_px) and labels (n,)
 
 BATCH = 64  # images; a calibration batch is gone through in parts of so many
 
@@ -32,13 +33,15 @@ class Weighing(StrEnum):
     TAYLOR = "taylor"  # change of the loss without it, to first order (arXiv 1906.10771)
 
 
-def weigher(weighing: Weighing, images: Tensor, labels: Tensor) -> Weigh:
+def weigher(weighing: Weighing, calibration: Calibration | None = None) -> Weigh:
     """What weighs filters in a given way.
 
     Args:
         weighing: The way.
-        images: A calibration batch, (n, c, size_px, size_px), on the network's device; only `taylor` looks at it.
-        labels: (n,), its classes.
+        calibration: Gives a batch on the network's device; only `taylor` asks for it, and cannot do without.
+
+    Raises:
+        InputError: It is missing.
     """
     match weighing:
         case Weighing.L2:
@@ -46,7 +49,9 @@ def weigher(weighing: Weighing, images: Tensor, labels: Tensor) -> Weigh:
         case Weighing.BN_SCALE:
             return scales
         case Weighing.TAYLOR:
-            return partial(taylor, images=images, labels=labels)
+            if calibration is None:
+                raise InputError(f"importance={weighing} looks at images, and there are none; give a calibration batch")
+            return lambda network: taylor(network, *calibration(network.arch.size_px))
         case _:
             assert_never(weighing)
 

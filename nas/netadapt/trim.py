@@ -13,7 +13,7 @@ from nas.arch import Arch, digest
 from nas.errors import InfeasibleError, InputError, TooManyFailuresError
 from nas.net import Network
 from nas.netadapt.checkpoint import Move, Saved, load, save
-from nas.netadapt.importance import Importance, Weigh, Weighing, importance, strongest
+from nas.netadapt.importance import Calibration, Importance, Weigh, Weighing, strongest, weigher
 from nas.netadapt.moves import Latency, Prepare, Proposal, narrowest, propose, require_reachable
 from nas.netadapt.narrowing import narrow
 from nas.progress import Progress, silent
@@ -84,7 +84,7 @@ def trim(
     budget_ms: float,
     settings: TrimSettings,
     score: Score,
-    weigh: Weigh = importance,
+    calibration: Calibration | None = None,
     tune: Tune | None = None,
     prepare: Prepare | None = None,
     folder: Path | None = None,
@@ -98,7 +98,7 @@ def trim(
         budget_ms: The budget, ms.
         settings: How to trim.
         score: Accuracy of a network.
-        weigh: Weighs filters; what `settings.importance` stands for (see `weigher`).
+        calibration: Images for `settings.importance` (see `weigher`).
         tune: Needed when `settings.tune_top` is not 0.
         prepare: Called with the networks of a round before they are priced, to measure what the table lacks.
         folder: Checkpoint after every move; the same call goes on from it.
@@ -123,7 +123,7 @@ def trim(
         budget_ms=budget_ms,
         settings=settings,
         score=score,
-        weigh=weigh,
+        weigh=weigher(settings.importance, calibration),
         tune=tune,
         prepare=prepare,
     )

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 
 from nas.accuracy import ValidationScore
-from nas.accuracy.inputs import calibration_images
 from nas.arch import to_json
 from nas.convert import build
 from nas.deploy import Verification
@@ -23,7 +22,7 @@ from nas.files import read_json, write_json, write_whole
 from nas.latency.measure import space_key
 from nas.latency.proof import Proof
 from nas.net import Network
-from nas.netadapt import Move, Weigh, trim, tuner, weigher
+from nas.netadapt import Move, trim, tuner
 from nas.pipeline.context import Context
 from nas.pipeline.pricing import Pricer
 from nas.pipeline.stages import timed
@@ -110,14 +109,15 @@ def _first_trimmed(ctx: Context, pricer: Pricer, start: Fitted, *, budget_ms: fl
 
 def _trimmed(ctx: Context, pricer: Pricer, start: Fitted, *, budget_ms: float, progress: Progress) -> Fitted:
     """Trim what was reached before, in the folder and with the margin of the new attempt."""
-    settings, images = ctx.settings.netadapt, ctx.settings.accuracy.recalibration_images
+    settings = ctx.settings.netadapt
+    score = ValidationScore(ctx.dataset, device=ctx.device, images=ctx.settings.accuracy.recalibration_images)
     result = trim(
         start.network,
         pricer,
         budget_ms=budget_ms * (1 - start.margin),
-        settings=replace(settings, grain=ctx.settings.target.grain or pricer.table.channel_grain),
-        score=ValidationScore(ctx.dataset, device=ctx.device, images=images),
-        weigh=_weigh(ctx, start.network),
+        settings=replace(settings, grain=pricer.grain),
+        score=score,
+        calibration=score.calibration,
         tune=tuner(ctx.dataset, replace(ctx.settings.finetune, lr=settings.tune_lr), device=ctx.device),
         prepare=pricer.prepare,
         folder=start.attempt,
@@ -125,15 +125,6 @@ def _trimmed(ctx: Context, pricer: Pricer, start: Fitted, *, budget_ms: float, p
     )
     moves, dropped = start.moves + result.moves, start.dropped + result.dropped
     return replace(start, network=result.network, moves=moves, dropped=dropped)
-
-
-def _weigh(ctx: Context, network: Network) -> Weigh:
-    """What weighs filters, on the images that recalibrate batch norm."""
-    calibration = calibration_images(
-        ctx.dataset, images=ctx.settings.accuracy.recalibration_images, seed=0, device=ctx.device
-    )
-    images = calibration.whole(network.arch.size_px)
-    return weigher(ctx.settings.netadapt.importance, images, calibration.labels)
 
 
 def _high_ms(ctx: Context, pricer: Pricer, found: Fitted) -> float:

@@ -55,6 +55,11 @@ class Pricer:
         """The model as it stands."""
         return self._model
 
+    @property
+    def grain(self) -> int:
+        """Channels that widths should be multiples of: what the target says, or else what the table found."""
+        return self.table.target.grain or self.table.channel_grain
+
     def __call__(self, arch: Arch) -> float:
         """Predicted milliseconds of a network.
 

@@ -86,9 +86,8 @@ def _budget(ctx: Context, pricer: Pricer, arch: Arch) -> Budget:
     assert budget_ms is not None
     own_ms = pricer(arch)
     if own_ms > budget_ms:
-        grain = ctx.settings.target.grain or pricer.table.channel_grain
-        pricer.prepare(narrowest(arch, grain=grain))
-        require_reachable(arch, pricer, budget_ms=budget_ms, grain=grain)
+        pricer.prepare(narrowest(arch, grain=pricer.grain))
+        require_reachable(arch, pricer, budget_ms=budget_ms, grain=pricer.grain)
     origin = f"given; {own_ms:.4g} ms before trimming, as predicted"
     return Budget(ms=budget_ms, origin=origin, bounds=extremes(ctx.space, pricer))
 

@@ -77,7 +77,7 @@ LABELS = torch.arange(96) % 5
 
 @pytest.mark.parametrize("weighing", Weighing)
 def test_every_way_weighs_every_width(network, weighing):
-    weights = weigher(weighing, IMAGES, LABELS)(network)
+    weights = weigher(weighing, lambda _size_px: (IMAGES, LABELS))(network)
     for width, own in weights.items():
         assert own.shape == (network.arch.widths[width],)
         assert (own >= 0).all()
@@ -88,14 +88,14 @@ def test_every_way_weighs_every_width(network, weighing):
 def test_batch_norm_scales_are_summed_over_a_residual_group(network):
     tensors = network.tensors()
     expected = sum(tensors[f"s0.b{i}.project.gamma"].abs() for i in range(3))
-    assert torch.allclose(weigher(Weighing.BN_SCALE, IMAGES, LABELS)(network)["s0"], expected)
+    assert torch.allclose(weigher(Weighing.BN_SCALE)(network)["s0"], expected)
 
 
 def test_taylor_tells_what_the_loss_changes_by(network):
     """Against the loss with a channel scaled by 1 - 1e-3."""
     x, y, step = IMAGES[:64].double(), LABELS[:64], 1e-3
     network = network.double()
-    found = weigher(Weighing.TAYLOR, x, y)(network)["head"]
+    found = weigher(Weighing.TAYLOR, lambda _size_px: (x, y))(network)["head"]
     before = functional.cross_entropy(network(x), y)
     for channel in range(0, 64, 16):
         other = copy.deepcopy(network)
@@ -109,7 +109,7 @@ def test_taylor_tells_what_the_loss_changes_by(network):
 def test_weighing_leaves_the_network_as_it_is(network):
     before = {name: tensor.clone() for name, tensor in network.tensors().items()}
     for weighing in Weighing:
-        weigher(weighing, IMAGES, LABELS)(network.train())
+        weigher(weighing, lambda _size_px: (IMAGES, LABELS))(network.train())
     assert network.training
     assert all(torch.equal(before[name], tensor) for name, tensor in network.tensors().items())
     assert all(parameter.grad is None for parameter in network.parameters())

@@ -9,7 +9,7 @@ import torch
 from nas.arch import from_json
 from nas.data import MemorySplit, dataset_of
 from nas.errors import InfeasibleError, InputError, TooManyFailuresError
-from nas.netadapt import Rule, TrimSettings, least, trim, trimmable, tuner
+from nas.netadapt import Rule, TrimSettings, Weighing, least, trim, trimmable, tuner
 from nas.training import Recipe
 
 SETTINGS = TrimSettings()
@@ -234,3 +234,21 @@ def _trim(network, latency, budget_ms, folder, progress):
     return trim(
         network, latency, budget_ms=budget_ms, settings=SETTINGS, score=by_head, folder=folder, progress=progress
     )
+
+
+def test_the_way_that_is_asked_for_weighs_the_filters(network, latency):
+    images, labels = torch.randn(64, 1, 8, 8, generator=torch.Generator().manual_seed(2)), torch.arange(64) % 5
+    asked = {"budget_ms": 0.7 * latency(network.arch), "score": by_head}
+    kept = {
+        weighing: trim(
+            network,
+            latency,
+            settings=TrimSettings(importance=weighing),
+            calibration=lambda _size_px: (images, labels),
+            **asked,
+        ).network.tensors()
+        for weighing in Weighing
+    }
+    assert not torch.equal(kept[Weighing.L2]["s0.b1.expand.weight"], kept[Weighing.TAYLOR]["s0.b1.expand.weight"])
+    with pytest.raises(InputError, match="calibration batch"):
+        trim(network, latency, settings=TrimSettings(importance=Weighing.TAYLOR), **asked)
