@@ -99,8 +99,9 @@ def level(bench: Bench) -> dict[str, Any]:
     A supernet that is trained for much longer than the truth's networks lies above them. One that is trained for less
     lies about where they do and ranks them less well, which is told too.
     """
-    over, short = (_over(bench, evaluator) for evaluator in (bench.evaluator(SUPERNETS[0]), bench.shorter()))
-    scores = np.array(bench.once("scores", "shorter", lambda: bench.shorter().scores(bench.archs)))
+    shorter = bench.shorter()
+    over, short = (_over(bench, evaluator) for evaluator in (bench.evaluator(SUPERNETS[0]), shorter))
+    scores = np.array(bench.once("scores", "shorter", lambda: shorter.scores(bench.archs)))
     return {
         "level_points": [100 * float(value) for value in (over.min(), over.mean(), over.max())],
         "level_within_4_share": float((np.abs(over) <= WITHIN).mean()),

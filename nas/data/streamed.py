@@ -57,7 +57,9 @@ class StreamedSplit:
 
     def take(self, indices: Labels) -> Pixels:
         """Decode images here, in the order asked for; one that cannot be read is black."""
-        return decode_some(self, indices)[0].numpy()
+        pixels = torch.empty((len(indices), *self.shape), dtype=torch.uint8)
+        _decode_into(pixels, self, indices)
+        return pixels.numpy()
 
     def fingerprint(self) -> Iterator[bytes]:
         """Names and sizes of files, or a length and the last bytes of images that are bytes."""
@@ -66,14 +68,8 @@ class StreamedSplit:
             yield _mark(self.images[place])
 
 
-def decode_some(split: StreamedSplit, indices: Labels) -> Decoded:
-    """Decode images here: pixels (n, h, w, c), black where it failed, and where it did not (n,)."""
-    pixels = torch.empty((len(indices), *split.shape), dtype=torch.uint8)
-    return pixels, torch.from_numpy(_decode_into(pixels, split, indices))
-
-
 def decoded_ahead(split: StreamedSplit, groups: Sequence[Labels], *, pinned: bool = False) -> Iterator[Decoded]:
-    """Decode groups of images in the split's workers, in order and ahead of use; as `decode_some` gives them.
+    """Decode groups of images in the split's workers, in order and ahead of use: pixels, black where it failed.
 
     Workers write into memory that is shared once for all groups: new shared memory for each cost a tenth of the rate.
 

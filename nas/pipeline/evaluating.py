@@ -24,8 +24,9 @@ from nas.files import exclusive, write_whole
 from nas.net import Network, load_network, save_network
 from nas.pipeline.context import Context
 from nas.pipeline.starting import starting_weights
+from nas.pipeline.tuning import fine_tuned
 from nas.settings import CallableSettings, ShortTrainingSettings, SupernetSettings, ZeroCostSettings
-from nas.training import discard, fine_tune, train_supernet
+from nas.training import discard, train_supernet
 
 _START, _STARTED = "start.safetensors", "start.json"  # weights to trim from, and the network they are of
 
@@ -124,16 +125,7 @@ def _trained_alone(ctx: Context, start: Network, folder: Path) -> Network:
     if kept is not None:
         return kept.to(ctx.device)
     checkpoint = folder / "train.safetensors"
-    with ctx.run.timed("train", ctx.progress) as progress:
-        network = fine_tune(
-            start,
-            ctx.dataset,
-            ctx.settings.finetune,
-            seed=ctx.settings.seed,
-            device=ctx.device,
-            checkpoint=checkpoint,
-            progress=lambda _stage, done, total, note: progress("train", done, total, note),
-        )
+    network = fine_tuned(ctx, start, checkpoint=checkpoint, stage="train")
     keep_start(folder, network)
     discard(checkpoint)
     return network

@@ -24,10 +24,11 @@ from nas.pipeline.context import Context
 from nas.pipeline.exporting import exported
 from nas.pipeline.pricing import Pricer, open_pricer, require_rows
 from nas.pipeline.teaching import teacher_of
+from nas.pipeline.tuning import fine_tuned
 from nas.progress import silent
 from nas.searcher import Extremes, SearchResult, search, trials_csv
 from nas.space import known_members, uniform
-from nas.training import accuracy, discard, fine_tune
+from nas.training import accuracy, discard
 
 ANCHORS = 5  # networks timed beside the winner
 METADATA = {"producer": "underbudget"}
@@ -126,18 +127,7 @@ def tuned(ctx: Context, network: Network, untrimmed: Network) -> Network:
         return load_network(ctx.run.trimmed, ctx.run.weights)
     checkpoint = ctx.run.path / "finetune.safetensors"
     teacher = _teacher(ctx, network, untrimmed)
-    with ctx.run.timed("finetune", ctx.progress) as progress:
-        trained = fine_tune(
-            network,
-            ctx.dataset,
-            ctx.settings.finetune,
-            seed=ctx.settings.seed,
-            device=ctx.device,
-            checkpoint=checkpoint,
-            progress=progress,
-            teacher=teacher,
-        )
-    trained = trained.to("cpu").eval()
+    trained = fine_tuned(ctx, network, checkpoint=checkpoint, teacher=teacher).to("cpu").eval()
     ctx.run.verification.unlink(missing_ok=True)  # of older weights
     save_network(ctx.run.weights, trained)
     discard(checkpoint)

@@ -21,8 +21,9 @@ from nas.pipeline.context import Context, default_threads, opened, say, training
 from nas.pipeline.evaluating import supernet_of
 from nas.pipeline.own_space import arch_for
 from nas.pipeline.teaching import NOBODY, teacher_of
+from nas.pipeline.tuning import fine_tuned
 from nas.settings import Settings
-from nas.training import Ranks, accuracy, discard, fine_tune, from_first, joined
+from nas.training import Ranks, accuracy, discard, from_first, joined
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,17 +111,7 @@ def _trained(ctx: Context, arch: Arch) -> tuple[Network, Training]:
     start = supernet.network(arch) if supernet and inherited else Network(arch, seed=settings.seed)
     before = supernet(arch) if supernet and inherited else None
     teacher, told = _teacher(ctx, supernet, before)
-    with ctx.run.timed("finetune", ctx.progress) as progress:
-        network = fine_tune(
-            start,
-            ctx.dataset,
-            settings.finetune,
-            seed=settings.seed,
-            device=ctx.device,
-            checkpoint=_checkpoint(ctx),
-            progress=progress,
-            teacher=teacher,
-        )
+    network = fine_tuned(ctx, start, checkpoint=_checkpoint(ctx), teacher=teacher)
     return network, Training(
         start=settings.train.start,
         teacher=told,
