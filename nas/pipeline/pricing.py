@@ -24,7 +24,8 @@ from nas.settings import Settings, shipped_tables
 from nas.space import SearchSpace, uniform
 from nas.target import Host
 
-ATTEMPTS = 2  # a table whose proof is poor is measured once more at once
+ATTEMPTS = 2  # a table whose proof is poor is measured once more at once,
+NOISY_ATTEMPTS = 3  # and one of a machine that is too noisy twice
 CHECK = "anchors.json"  # beside a run's copy: what the machine's speed was when it was made
 SAMPLED = 200  # random networks whose kernels a table must have to be taken as measured for a space
 
@@ -214,12 +215,12 @@ def measured_table(path: Path, measure: Callable[[Path], LatencyTable]) -> Laten
 def _measured(
     settings: Settings, space: SearchSpace, known: LatencyTable | None, folder: Path, progress: Progress
 ) -> LatencyTable:
-    """A table measured now, again where its proof is poor.
+    """A table measured now, again where its proof is poor or the machine is too noisy.
 
     Raises:
         DeviceError: Measuring failed, or the machine is too noisy.
     """
-    for attempt in range(ATTEMPTS):
+    for attempt in range(NOISY_ATTEMPTS):
         table = measure_space(
             space,
             settings.target,
@@ -229,7 +230,8 @@ def _measured(
             folder=folder / str(attempt),
             progress=progress,
         )
-        if table.calibrations[space_key(space)].proof.good and table.noise.verdict != "unusable":
+        proved = table.calibrations[space_key(space)].proof.good or attempt + 1 >= ATTEMPTS
+        if proved and table.noise.verdict != "unusable":
             break
     require_usable(table.noise, f"measuring {space.name} on {settings.target.name}")
     return table

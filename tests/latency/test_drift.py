@@ -37,18 +37,19 @@ def table(table: LatencyTable) -> LatencyTable:
 
 
 class Machine:
-    """Sessions planned ahead: latency over what the table predicts, and the noise of the runs."""
+    """Sessions planned ahead: latency over what the table predicts, and the noise of the runs, one a session."""
 
-    def __init__(self, table: LatencyTable, *speeds: float, noise: float = 0.0) -> None:
+    def __init__(self, table: LatencyTable, *speeds: float, noise: Sequence[float] = ()) -> None:
         self.predicted_us = {arch: 1000 * model_of(table, SPACE).arch_ms(arch) for arch in ARCHS}
-        self.speeds, self.noise, self.seeds = list(speeds), noise, []
+        self.speeds, self.noises, self.seeds = list(speeds), list(noise), []
 
     def __call__(
         self, _target: Target, archs: Sequence[Arch], *, rounds: int, seed: int, **_others: object
     ) -> Measured:
         self.seeds.append(seed)
         totals_us = np.array([self.predicted_us[arch] for arch in archs]) * self.speeds.pop(0)
-        noise = np.random.default_rng(seed).exponential(self.noise, (len(archs), rounds)) if self.noise else 0.0
+        scale = self.noises.pop(0) if self.noises else 0.0
+        noise = np.random.default_rng(seed).exponential(scale, (len(archs), rounds))
         samples_us = totals_us[:, None] * (1 + noise) * np.ones((len(archs), rounds))
         samples_us[0] = np.nan  # one anchor fails
         return Measured(samples_us=samples_us, profiles=(), failed={0: "crashed"})
@@ -119,4 +120,10 @@ def test_a_machine_too_noisy_is_refused(table, monkeypatch) -> None:
     with pytest.raises(
         DeviceError, match=r"checking the level .* given up, nothing is stored: the machine is unusable"
     ):
-        anchored(table, monkeypatch, Machine(table, 1.0, noise=3.0))
+        anchored(table, monkeypatch, Machine(table, 1.0, 1.0, noise=(3.0, 3.0)))
+
+
+def test_a_burst_of_noise_is_waited_out(table, monkeypatch) -> None:
+    machine = Machine(table, 1.0, 1.0, noise=(3.0, 0.0))
+    found = anchored(table, monkeypatch, machine)
+    assert (found.noise.verdict, found.table is table, machine.seeds) == ("quiet", True, [7, 8])

@@ -20,6 +20,7 @@ from nas import cli
 from nas.arch import from_json
 from nas.data import load_folder, to_input
 from nas.net import load_network
+from tests.pipeline import clock
 
 FILES = """
     config.json table.json study.journal trials.csv arch.json trim trimmed.json weights.safetensors model.onnx
@@ -36,7 +37,9 @@ ROOT = Path(cli.__file__).parent.parent
 def measured(tmp_path_factory, images, done):
     """The tiny job with real timing."""
     home = type(done[0])(path=tmp_path_factory.mktemp("measured"), images=images)
-    return home, home.do("search", "budget_ms=5")
+    with pytest.MonkeyPatch.context() as patch:
+        clock.tolerate(patch)
+        return home, home.do("search", "budget_ms=5")
 
 
 @pytest.fixture(scope="module")
