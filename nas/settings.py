@@ -300,7 +300,7 @@ class Settings:
         budget_ms: Median milliseconds the network may take; None: geometric mean of the space's extremes.
         budgets: Budgets of `nas.sweep`, ms.
         storage: Where the study is kept: a file, an RDB URL or `grpc://host:port`; None: in the run's folder.
-        workers: Processes that evaluate networks.
+        workers: Networks that are evaluated side by side: by processes that search, by threads that trim.
         name: Folder of the run under `runs_dir`.
         network: A run folder, an architecture's file or a name in `catalogue`; None: what the command searches itself.
         weights: Of a network that `nas.trim` is given by file or name; None: it is trained first.

@@ -151,11 +151,12 @@ def main() -> None:
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--target", default="intel_cpu", help="what latency is measured on: this machine")
     parser.add_argument("--cache", type=Path, help="folder that decoded images are kept in")
     options = parser.parse_args()
     torch.set_num_threads(1)
     size = QUICK if options.quick else SMALL if options.small else FULL
-    bench = Bench(options.json, size, device=options.device, cache=options.cache)
+    bench = Bench(options.json, size, device=options.device, cache=options.cache, target=options.target)
     errors = bench.result.setdefault("errors", {})
     for name in (part for part in PARTS if part in options.part):
         start = time.monotonic()

@@ -9,10 +9,10 @@ trimmed to 0.75, 0.6 and 0.5 of their measured latency. Parts, in the order they
     slower     networks after every move, and proposals that were not taken, timed beside those they came from
     choices    what each way of choosing moves costs and brings, at 0.6 of MobileNetV3-Small
 
-`--small` is for two cores (under an hour): 20,000 images, two processes of one thread. The full form takes all images
-and ten times the epochs and is meant for a GPU (`--device cuda --workers 1`). What is found is kept in FILE and in a
-folder beside it; the same command goes on where it stopped. Torch-Pruning takes part where it is installed (`pip
-install torch-pruning`). Nothing else should run: latencies are timed.
+`--small` is for two cores (about an hour, choices apart): 12,000 images, two processes of one thread. The full form
+takes all images and twelve times the epochs and is meant for a GPU (`--device cuda --workers 1`). What is found is kept
+in FILE and in a folder beside it; the same command goes on where it stopped. Torch-Pruning takes part where it is
+installed (`pip install torch-pruning`). Nothing else should run: latencies are timed.
 """
 
 from __future__ import annotations
@@ -53,10 +53,17 @@ def main() -> None:
     parser.add_argument("--quick", dest="size", action="store_const", const="quick")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--target", default="intel_cpu", help="what latency is measured on: this machine")
     parser.add_argument("--cache", type=Path, help="folder that decoded images are kept in")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    setup = Setup(size=options.size, file=options.json.resolve(), cache=options.cache, device=options.device)
+    setup = Setup(
+        size=options.size,
+        file=options.json.resolve(),
+        cache=options.cache,
+        device=options.device,
+        target=options.target,
+    )
     bench = Bench(setup)
     errors = bench.result.setdefault("errors", {})
     with Jobs(setup, workers=options.workers) as jobs:

@@ -65,12 +65,12 @@ QUICK = Size(
 class Bench:
     """The benchmark at work; results are written after everything that takes long."""
 
-    def __init__(self, file: Path, size: Size, *, device: str, cache: Path | None) -> None:
+    def __init__(self, file: Path, size: Size, *, device: str, cache: Path | None, target: str) -> None:
         self.size, self.device, self._file = size, device, file
         self.result: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
         self.dataset = load_cifar(cache)
         self.truth = read_truth(TRUTH)
-        self.settings = settings_of(self.truth.space, self.truth.target)
+        self.settings = settings_of(self.truth.space, target)
         self.space = space_of(self.settings)
         self.archs = self.truth.archs(self.space)[: size.networks]
         known = self.truth.networks[: size.networks]

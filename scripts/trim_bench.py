@@ -30,7 +30,6 @@ from nas.training import Recipe, accuracy, discard, fine_tune
 from search_spaces.mobilenet_v2 import mobilenet_v2
 from search_spaces.mobilenet_v3_designs import mobilenet_v3_small
 
-TARGET = "amd_cpu"
 RATIOS = (0.75, 0.6, 0.5)
 GRAIN = 16  # where the target's file and its table say nothing
 SEED = 0
@@ -57,21 +56,21 @@ class Size:
     tune: Recipe
     networks: Mapping[str, Callable[..., Arch]]
     trim: TrimSettings
-    scored: int = 2000
+    scored: int = 1000
     plan: MeasurePlan | None = None
     rounds: int = 150
     runs: int = 12_000
 
 
 SMALL = Size(
-    images=20_000,
-    base=Recipe(epochs=10),
-    tune=Recipe(epochs=4, lr=0.1),
+    images=12_000,
+    base=Recipe(epochs=8),
+    tune=Recipe(epochs=7, lr=0.1),
     networks={
         "mobilenet_v2": partial(mobilenet_v2, width=0.5, total_stride=16),
         "mobilenet_v3_small": partial(mobilenet_v3_small, total_stride=16),
     },
-    trim=TrimSettings(shortlist=6, importance=Weighing.TAYLOR),
+    trim=TrimSettings(shortlist=4, importance=Weighing.TAYLOR),
 )
 FULL = Size(
     images=None,
@@ -104,6 +103,7 @@ class Setup:
     file: Path
     cache: Path | None
     device: str
+    target: str
 
 
 class Bench:
@@ -113,7 +113,7 @@ class Bench:
         self.setup, self.size = setup, SIZES[setup.size]
         self.folder = setup.file.with_suffix("")
         self.result: dict[str, Any] = json.loads(setup.file.read_text()) if setup.file.exists() else {}
-        self.settings = settings_of(target=TARGET)
+        self.settings = settings_of(target=setup.target)
         self._models: dict[str, LatencyModel] = {}
         self._dataset: Dataset | None = None
 

@@ -10,6 +10,7 @@ from typing import Any
 from trim_bench import RATIOS, Bench, Setup
 from trim_jobs import Jobs, job
 from trim_methods import (
+    LONGER,
     NETADAPT,
     ONE_SHOT,
     PRUNING,
@@ -20,6 +21,7 @@ from trim_methods import (
     narrowed,
     train_alone,
     train_base,
+    train_longer,
     trim_to,
     tune_on,
 )
@@ -150,6 +152,7 @@ def _train(bench: Bench, jobs: Jobs, names: Sequence[str]) -> None:
     """Train all of them further, and the uniformly scaled ones alone, the longest trainings first."""
     wanted = {}
     for name in names:
+        wanted[f"{name} {LONGER}"] = job(train_longer, name, _steps_in_all(bench))
         for ratio in RATIOS:
             arch = bench.result["chosen"][name][key_of(ONE_SHOT, ratio)]["arch"]
             key = key_of(UNIFORM, ratio)
@@ -165,7 +168,14 @@ def _train(bench: Bench, jobs: Jobs, names: Sequence[str]) -> None:
 
 def _steps_alone(bench: Bench, name: str, ratio: float) -> int:
     """Steps of the base's training, of the training after trimming, and as many as fit in the time of trimming."""
-    per_epoch = len(bench.dataset.train) // bench.size.base.batch
-    base = bench.size.base.steps_of(per_epoch)
+    base = bench.size.base.steps_of(_per_epoch(bench))
     seconds_per_step = float(bench.result["trained"][f"{name} base"]["seconds"]) / base
-    return base + bench.size.tune.steps_of(per_epoch) + round(trim_seconds(bench, name, ratio) / seconds_per_step)
+    return _steps_in_all(bench) + round(trim_seconds(bench, name, ratio) / seconds_per_step)
+
+
+def _steps_in_all(bench: Bench) -> int:
+    return sum(recipe.steps_of(_per_epoch(bench)) for recipe in (bench.size.base, bench.size.tune))
+
+
+def _per_epoch(bench: Bench) -> int:
+    return len(bench.dataset.train) // bench.size.base.batch

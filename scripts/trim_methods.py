@@ -19,6 +19,7 @@ from nas.net import Network
 from nas.netadapt import TrimSettings, importance, narrow, shrink, trim, trimmable, tuner
 
 NETADAPT, UNIFORM, ONE_SHOT, PRUNING = "netadapt", "uniform", "one_shot", "torch_pruning"
+UNTRIMMED, LONGER = "untrimmed", "untrimmed_longer"
 CALIBRATED = 512  # training images, for batch norm and for importance
 MULTIPLES = (8, 16)  # that rivals' channels are rounded to; the better one is taken
 KEPT = tuple(float(kept) for kept in np.linspace(0.98, 0.2, 40))  # shares of all channels
@@ -48,13 +49,14 @@ def train_base(setup: Setup, name: str) -> dict[str, float]:
 
 
 def trim_to(
-    setup: Setup, name: str, start: str, key: str, *, budget_ms: float, settings: TrimSettings
+    setup: Setup, name: str, start: str, key: str, *, budget_ms: float, settings: TrimSettings, workers: int = 1
 ) -> dict[str, Any]:
     """Trim the network kept as `start` to a predicted latency; keep it as `key`."""
     bench = worker(setup)
     network, device = bench.load(name, start), setup.device
     scored = subset(bench.dataset.val, np.arange(bench.size.scored))
-    score = ValidationScore(replace(bench.dataset, val=scored), device=device, images=CALIBRATED)
+    dataset = replace(bench.dataset, val=scored)
+    score = ValidationScore(dataset, device=device, images=CALIBRATED, reference=network)
     began = time.monotonic()
     result = trim(
         network,
@@ -64,6 +66,7 @@ def trim_to(
         score=score,
         calibration=score.calibration,
         tune=tuner(bench.dataset, replace(bench.size.tune, lr=settings.tune_lr), device=device),
+        workers=workers,
     )
     seconds = time.monotonic() - began
     bench.save(name, key, result.network)
@@ -79,6 +82,13 @@ def tune_on(setup: Setup, name: str, start: str, key: str) -> dict[str, float]:
     """Train a narrowed network further."""
     bench = worker(setup)
     return bench.trained(name, key, bench.load(name, start), bench.size.tune)
+
+
+def train_longer(setup: Setup, name: str, steps: int) -> dict[str, float]:
+    """The network before trimming, trained for as long as its trimmed forms are in total."""
+    bench = worker(setup)
+    recipe = replace(bench.size.base, epochs=None, steps=steps)
+    return bench.trained(name, LONGER, Network(bench.arch(name), seed=SEED), recipe)
 
 
 def train_alone(setup: Setup, name: str, arch: str, key: str, steps: int) -> dict[str, float]:

@@ -1,4 +1,7 @@
-"""Accuracy of a network with weights inherited from a supernet, after batch-norm recalibration."""
+"""Accuracy of a network with weights inherited from a supernet, after batch-norm recalibration.
+
+It is a smoothed share (see `nas.accuracy.scoring`), shifted so that the largest network's is its share exactly.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pathlib import Path
 from nas.accuracy.evaluator import standard_error
 from nas.accuracy.inputs import RECALIBRATION_IMAGES, calibration_images
 from nas.accuracy.kept import Kept
-from nas.accuracy.scoring import share_correct
+from nas.accuracy.scoring import SMOOTH, Smoothing, share_correct, smoothing_of
 from nas.accuracy.validation import validation_inputs
 from nas.arch import Arch
 from nas.data import Dataset
@@ -34,6 +37,7 @@ class SupernetEvaluator:
         *,
         images: int = RECALIBRATION_IMAGES,
         seed: int = 0,
+        smooth: float = SMOOTH,
         folder: Path | None = None,
     ) -> None:
         """Fix the images.
@@ -43,10 +47,11 @@ class SupernetEvaluator:
             dataset: Its training split recalibrates, its validation split scores.
             images: Training images to recalibrate on.
             seed: Of the choice of training images.
+            smooth: See `smoothing_of`; 0 scores by the plain share.
             folder: Where scores are kept for other processes and later runs; None keeps them in memory.
         """
         device = next(supernet.parameters()).device.type
-        self._supernet, self._dataset, self._choice = supernet, dataset, (images, seed)
+        self._supernet, self._dataset, self._choice = supernet, dataset, (images, seed, smooth)
         self._calibration = calibration_images(dataset, images=images, seed=seed, device=device)
         self._validation = validation_inputs(dataset, device=device)
         path = folder and folder / f"scores-{self.identity}.json"
@@ -67,7 +72,7 @@ class SupernetEvaluator:
             InputError: `arch` does not fit in the supernet.
             StorageError: The score cannot be kept.
         """
-        return self._kept.once(arch, lambda: (share_correct(self.network(arch), self._validation),))[0]
+        return self._kept.once(arch, lambda: (self._share(arch),))[0]
 
     def scores(self, archs: Sequence[Arch]) -> list[float]:
         """Accuracy of several networks; no faster than one by one, whose images are converted once already."""
@@ -76,6 +81,14 @@ class SupernetEvaluator:
     def standard_error(self, score: float) -> float:
         """Standard error of a score by the number of validation images."""
         return standard_error(score, len(self._dataset.val))
+
+    def _share(self, arch: Arch) -> float:
+        return share_correct(self.network(arch), self._validation, self._smoothing)
+
+    @cached_property
+    def _smoothing(self) -> Smoothing:
+        *_, smooth = self._choice
+        return smoothing_of(self.network(self.largest), self._validation, smooth=smooth)
 
     @property
     def largest(self) -> Arch:

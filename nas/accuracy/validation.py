@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from nas.accuracy.inputs import RECALIBRATION_IMAGES, Inputs, calibration_images
-from nas.accuracy.scoring import share_correct
+from nas.accuracy.scoring import PLAIN, share_correct, smoothing_of
 from nas.data import Dataset
 from nas.net import Network
-from nas.training import recalibrate
+from nas.training import recalibrate, recalibrated
 
 
 def validation_inputs(dataset: Dataset, *, device: str) -> Inputs:
@@ -20,7 +20,13 @@ class ValidationScore:
     """Scores networks that own their weights; the same images recalibrate every one."""
 
     def __init__(
-        self, dataset: Dataset, *, device: str = "cpu", images: int = RECALIBRATION_IMAGES, seed: int = 0
+        self,
+        dataset: Dataset,
+        *,
+        device: str = "cpu",
+        images: int = RECALIBRATION_IMAGES,
+        seed: int = 0,
+        reference: Network | None = None,
     ) -> None:
         """Fix the images.
 
@@ -29,9 +35,15 @@ class ValidationScore:
             device: Where networks are.
             images: Training images to recalibrate on.
             seed: Of their choice.
+            reference: A network like those that are scored, left as it is: scores are smoothed shares, its own the
+                share exactly. None: plain shares.
         """
         self._calibration = calibration_images(dataset, images=images, seed=seed, device=device)
         self._validation = validation_inputs(dataset, device=device)
+        self._smoothing = PLAIN
+        if reference is not None:
+            exact = recalibrated(reference, self._calibration.whole(reference.arch.size_px))
+            self._smoothing = smoothing_of(exact, self._validation)
 
     def calibration(self, size_px: int) -> tuple[Tensor, Tensor]:
         """The training images that recalibrate, (n, c, size_px, size_px), and their labels (n,)."""
@@ -41,4 +53,4 @@ class ValidationScore:
         """Recalibrate a network in place; return its accuracy in [0, 1]."""
         images = self._calibration.whole(network.arch.size_px)
         network.set_stats(recalibrate(network, network.arch, images))
-        return share_correct(network, self._validation)
+        return share_correct(network, self._validation, self._smoothing)

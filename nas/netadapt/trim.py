@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -88,6 +89,7 @@ def trim(
     tune: Tune | None = None,
     prepare: Prepare | None = None,
     folder: Path | None = None,
+    workers: int = 1,
     progress: Progress = silent,
 ) -> TrimResult:
     """Narrow a network until its latency is within the budget; within it already, no move is made.
@@ -97,11 +99,12 @@ def trim(
         latency: Milliseconds of an architecture.
         budget_ms: The budget, ms.
         settings: How to trim.
-        score: Accuracy of a network.
+        score: Accuracy of a network; called by `workers` threads at once.
         calibration: Images for `settings.importance` (see `weigher`).
         tune: Needed when `settings.tune_top` is not 0.
         prepare: Called with the networks of a round before they are priced, to measure what the table lacks.
         folder: Checkpoint after every move; the same call goes on from it.
+        workers: Proposals that are narrowed and scored side by side, in threads; the result is the same for any.
         progress: Told after every move: percent of the excess latency removed.
 
     Raises:
@@ -112,6 +115,8 @@ def trim(
     """
     if not (math.isfinite(budget_ms) and budget_ms > 0):
         raise InputError(f"budget_ms={budget_ms} must be a positive number")
+    if workers < 1:
+        raise InputError(f"workers={workers} must be at least 1")
     if settings.tune_top and tune is None:
         raise InputError(f"tune_top={settings.tune_top} needs a way to tune")
     if prepare:
@@ -126,6 +131,7 @@ def trim(
         weigh=weigher(settings.importance, calibration),
         tune=tune,
         prepare=prepare,
+        workers=workers,
     )
     return trimmer.run(network, folder, progress)
 
@@ -159,6 +165,7 @@ class _Trimmer:
     weigh: Weigh
     tune: Tune | None
     prepare: Prepare | None
+    workers: int
 
     def run(self, network: Network, folder: Path | None, progress: Progress) -> TrimResult:
         """Move until the budget is met, from the folder's checkpoint where there is one."""
@@ -267,17 +274,29 @@ class _Trimmer:
         """The best of some proposals, and how many had no numeric score or no numeric loss."""
         leading: list[_Scored] = []
         dropped = 0
-        for proposal in proposals:
-            network = narrow(state.network, proposal.arch, weights)
-            accuracy = self.score(network)
-            if math.isfinite(accuracy):
-                leading = self._ranked(state, [*leading, _Scored(proposal, network, accuracy)])
+        for scored in self._scored(state, proposals, weights):
+            if math.isfinite(scored.accuracy):
+                leading = self._ranked(state, [*leading, scored])
                 leading = leading[: max(1, self.settings.tune_top)]
             else:
                 dropped += 1
         tuned = [self._tuned(scored) for scored in leading]
         found = [scored for scored in tuned if scored is not None]
         return (self._ranked(state, found)[0] if found else None), dropped + len(tuned) - len(found)
+
+    def _scored(self, state: _State, proposals: Sequence[Proposal], weights: Importance) -> Iterator[_Scored]:
+        """Proposals narrowed and scored, in order; no more than `workers` networks at a time."""
+
+        def attempt(proposal: Proposal) -> _Scored:
+            network = narrow(state.network, proposal.arch, weights)
+            return _Scored(proposal, network, self.score(network))
+
+        if self.workers == 1:
+            yield from map(attempt, proposals)
+            return
+        with ThreadPoolExecutor(self.workers) as pool:
+            for start in range(0, len(proposals), self.workers):
+                yield from pool.map(attempt, proposals[start : start + self.workers])
 
     def _ranked(self, state: _State, scored: Sequence[_Scored]) -> list[_Scored]:
         def merit(one: _Scored) -> float:

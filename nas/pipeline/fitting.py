@@ -110,7 +110,12 @@ def _first_trimmed(ctx: Context, pricer: Pricer, start: Fitted, *, budget_ms: fl
 def _trimmed(ctx: Context, pricer: Pricer, start: Fitted, *, budget_ms: float, progress: Progress) -> Fitted:
     """Trim what was reached before, in the folder and with the margin of the new attempt."""
     settings = ctx.settings.netadapt
-    score = ValidationScore(ctx.dataset, device=ctx.device, images=ctx.settings.accuracy.recalibration_images)
+    score = ValidationScore(
+        ctx.dataset,
+        device=ctx.device,
+        images=ctx.settings.accuracy.recalibration_images,
+        reference=start.network,
+    )
     result = trim(
         start.network,
         pricer,
@@ -121,6 +126,7 @@ def _trimmed(ctx: Context, pricer: Pricer, start: Fitted, *, budget_ms: float, p
         tune=tuner(ctx.dataset, replace(ctx.settings.finetune, lr=settings.tune_lr), device=ctx.device),
         prepare=pricer.prepare,
         folder=start.attempt,
+        workers=ctx.settings.workers,
         progress=progress,
     )
     moves, dropped = start.moves + result.moves, start.dropped + result.dropped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import random
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from nas.accuracy import ValidationScore, accuracy, inputs, require_statistics
-from nas.accuracy.scoring import share_correct
+from nas.accuracy.scoring import PLAIN, Smoothing, share_correct, smoothing_of
 from nas.accuracy.validation import validation_inputs
 from nas.errors import InputError
 from nas.net import Network, Supernet, network_of, slice_weights
@@ -28,6 +29,69 @@ def images(data) -> torch.Tensor:
 def test_the_deployed_computation_scores_as_torch_does(data, seed: int) -> None:
     network = recalibrated(Network(SPACE.build(uniform(random.Random(seed))), seed=seed), images(data))
     assert share_correct(network, validation_inputs(data, device="cpu")) == accuracy(network, data.val, data)
+
+
+def drawn(data, seed: int) -> Network:
+    return recalibrated(Network(SPACE.build(uniform(random.Random(seed))), seed=seed), images(data))
+
+
+@pytest.mark.parametrize("smooth", [0.1, 0.5, 2.0])
+def test_a_smoothing_gives_its_own_network_the_plain_share(data, smooth: float) -> None:
+    network, found = drawn(data, 1), validation_inputs(data, device="cpu")
+    smoothing = smoothing_of(network, found, smooth=smooth)
+    assert smoothing.scale > 0
+    assert share_correct(network, found, smoothing) == pytest.approx(share_correct(network, found))
+
+
+def test_a_narrow_smoothing_is_the_plain_share(data) -> None:
+    network, found = drawn(data, 2), validation_inputs(data, device="cpu")
+    narrow = Smoothing(scale=1e-9, shift=0.0)
+    assert share_correct(network, found, narrow) == pytest.approx(share_correct(network, found))
+    assert smoothing_of(network, found, smooth=0.0) == PLAIN
+
+
+def test_a_smoothed_share_moves_with_every_margin(data) -> None:
+    """A step of a weight too small to turn an answer changes it; a larger right logit raises it."""
+    network, found = drawn(data, 3), validation_inputs(data, device="cpu")
+    smoothing = smoothing_of(network, found)
+    plain, smoothed = share_correct(network, found), share_correct(network, found, smoothing)
+    with torch.no_grad():
+        network.get_parameter("classifier.bias")[0] += 1e-4
+    raised = share_correct(network, found, smoothing)
+    assert share_correct(network, found) == plain
+    assert raised != smoothed
+
+
+def test_a_smoothed_share_stays_a_share(data) -> None:
+    network, found = drawn(data, 4), validation_inputs(data, device="cpu")
+    assert share_correct(network, found, Smoothing(scale=1.0, shift=1.0)) == 1
+    assert share_correct(network, found, Smoothing(scale=1.0, shift=-1.0)) == 0
+
+
+def test_a_network_without_numbers_has_no_smoothed_share(data) -> None:
+    network, found = drawn(data, 5), validation_inputs(data, device="cpu")
+    smoothing = smoothing_of(network, found)
+    with torch.no_grad():
+        network.get_parameter("classifier.bias")[0] = torch.nan
+    assert math.isnan(share_correct(network, found, smoothing))
+    assert smoothing_of(network, found) == PLAIN
+
+
+def test_a_network_that_says_one_thing_of_all_images_is_scored_plainly(data) -> None:
+    network, found = drawn(data, 6), validation_inputs(data, device="cpu")
+    with torch.no_grad():
+        network.get_parameter("classifier.weight").zero_()
+        network.get_parameter("classifier.bias").zero_()
+    assert smoothing_of(network, found) == PLAIN
+
+
+def test_scores_of_a_reference_are_smoothed(data) -> None:
+    reference = drawn(data, 7)
+    before = {name: tensor.clone() for name, tensor in reference.tensors().items()}
+    smoothed, plain = ValidationScore(data, images=32, reference=reference), ValidationScore(data, images=32)
+    assert all(torch.equal(before[name], tensor) for name, tensor in reference.tensors().items())
+    assert smoothed(drawn(data, 7)) == pytest.approx(plain(drawn(data, 7)))
+    assert smoothed(drawn(data, 1)) != plain(drawn(data, 1))
 
 
 def test_a_slice_without_statistics_is_refused(data) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
-from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,8 +18,8 @@ from tests.net.zoo import SPACE
 SMALL, LARGE = SPACE.build(smallest), SPACE.build(largest)
 
 
-def evaluator(data, *, seed: int = 5, folder: Path | None = None) -> SupernetEvaluator:
-    return SupernetEvaluator(Supernet(LARGE, seed=seed), data, images=32, folder=folder)
+def evaluator(data, *, seed: int = 5, **options: Any) -> SupernetEvaluator:
+    return SupernetEvaluator(Supernet(LARGE, seed=seed), data, images=32, **options)
 
 
 def test_a_score_depends_on_the_network_alone(data) -> None:
@@ -30,11 +30,18 @@ def test_a_score_depends_on_the_network_alone(data) -> None:
 
 
 def test_a_score_is_that_of_the_recalibrated_network(data) -> None:
-    evaluate = evaluator(data)
+    evaluate = evaluator(data, smooth=0.0)
     network = evaluate.network(SMALL)
     assert not network.training
     assert network.tensors()["stem.var"].ne(1).all()
     assert evaluate(SMALL) == accuracy(network, data.val, data)
+
+
+def test_the_largest_networks_smoothed_score_is_its_share(data) -> None:
+    smoothed, plain = evaluator(data), evaluator(data, smooth=0.0)
+    assert smoothed(LARGE) == pytest.approx(plain(LARGE))
+    assert smoothed(SMALL) != plain(SMALL)
+    assert smoothed.identity != plain.identity
 
 
 def test_a_network_is_scored_once_by_all_runs_together(data, tmp_path, monkeypatch) -> None:

@@ -55,6 +55,30 @@ def test_the_accuracy_rule_takes_the_highest_score(network, latency):
     assert result.network.arch.widths["head"] == 64
 
 
+@pytest.mark.parametrize("workers", [2, 5])
+def test_proposals_scored_side_by_side_lead_to_the_same_moves(network, latency, workers):
+    kwargs = {"budget_ms": 0.6 * latency(network.arch), "settings": SETTINGS, "score": by_head}
+    alone, beside = (trim(network, latency, workers=count, **kwargs) for count in (1, workers))
+    assert beside.moves == alone.moves
+    own, other = (result.network.tensors() for result in (alone, beside))
+    assert all(torch.equal(own[name], other[name]) for name in own)
+
+
+def test_an_error_of_a_score_beside_others_is_raised(network, latency):
+    def fail(other):
+        if other.arch.widths["head"] < 64:
+            raise ValueError("no score")
+        return by_head(other)
+
+    with pytest.raises(ValueError, match="no score"):
+        trim(network, latency, budget_ms=0.6 * latency(network.arch), settings=SETTINGS, score=fail, workers=3)
+
+
+def test_without_a_worker_nothing_is_tried(network, latency):
+    with pytest.raises(InputError, match="workers=0"):
+        trim(network, latency, budget_ms=1e-3, settings=SETTINGS, score=by_head, workers=0)
+
+
 def test_within_the_budget_nothing_moves_and_nothing_is_scored(network, latency):
     def refuse(_network):
         raise AssertionError
