@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 from bars import lines
+from supernet_truth import TARGET
 from trim_bench import Bench, Setup
 from trim_cases import cases
 from trim_choices import choices
@@ -53,7 +54,7 @@ def main() -> None:
     parser.add_argument("--quick", dest="size", action="store_const", const="quick")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--target", default="intel_cpu", help="what latency is measured on: this machine")
+    parser.add_argument("--target", default=TARGET, help="what latency is measured on: this machine")
     parser.add_argument("--cache", type=Path, help="folder that decoded images are kept in")
     options = parser.parse_args()
     torch.set_num_threads(1)

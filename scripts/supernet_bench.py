@@ -13,7 +13,7 @@ import numpy as np
 from cifar import load_cifar
 from supernet_bars import FULL_BARS, SMALL_BARS
 from supernet_stats import Floats
-from supernet_truth import TRUTH, read_truth, settings_of, space_of
+from supernet_truth import SEEDS, TRUTH, read_truth, settings_of, space_of
 
 from nas.accuracy import SupernetEvaluator
 from nas.latency.measure import MeasurePlan
@@ -27,9 +27,8 @@ class Size:
     """How much is done.
 
     Attributes:
-        supernet: How a supernet is trained.
-        shorter: A training of less than half of that, after which inherited accuracy is about that of networks trained
-            alone.
+        supernet: How a supernet is trained: for as long as leaves inherited accuracy about that of the truth's
+            networks, which are trained for far fewer steps than it; longer, it lies above.
         finetune_lr: Peak rate of fine-tuning for a quarter of the truth's steps.
         networks: At most so many networks of the truth.
         steps: Of every other training, where it is not the truth's; None: the truth's.
@@ -38,7 +37,6 @@ class Size:
     """
 
     supernet: Recipe
-    shorter: Recipe
     bars: Mapping[str, str]
     finetune_lr: float = 0.05
     networks: int = 1000
@@ -48,11 +46,10 @@ class Size:
     plan: MeasurePlan | None = None
 
 
-SMALL = Size(supernet=Recipe(epochs=20), shorter=Recipe(epochs=9), bars=SMALL_BARS)
-FULL = Size(supernet=Recipe(epochs=150), shorter=Recipe(epochs=9), bars=FULL_BARS)
+SMALL = Size(supernet=Recipe(epochs=9), bars=SMALL_BARS)
+FULL = Size(supernet=Recipe(epochs=150), bars=FULL_BARS)
 QUICK = Size(
     supernet=Recipe(steps=40),
-    shorter=Recipe(steps=20),
     bars=SMALL_BARS,
     networks=4,
     steps=20,
@@ -72,16 +69,14 @@ class Bench:
         self.truth = read_truth(TRUTH)
         self.settings = settings_of(self.truth.space, target)
         self.space = space_of(self.settings)
-        self.archs = self.truth.archs(self.space)[: size.networks]
-        known = self.truth.networks[: size.networks]
+        known = [network for network in self.truth.networks if network.trained][: size.networks]
+        self.archs = replace(self.truth, networks=tuple(known)).archs(self.space)
         self.ms: Floats = np.array([network.predicted_ms for network in known])
         self.macs: Floats = np.array([network.macs for network in known], dtype=np.float64)
-
-    @property
-    def alone(self) -> Floats:
-        """Test accuracy of the truth's networks, (networks, seeds)."""
-        known = self.truth.networks[: self.size.networks]
-        return np.array([[one.test_accuracy for one in network.trained] for network in known])
+        by_seed = [{one.seed: one.test_accuracy for one in network.trained} for network in known]
+        # test accuracy alone, (networks, seeds), NaN where a network was not trained with a seed; and its mean
+        self.alone: Floats = np.array([[own.get(seed, np.nan) for seed in SEEDS] for own in by_seed])
+        self.mean: Floats = np.nanmean(self.alone, axis=1)
 
     @property
     def recipe(self) -> Recipe:
@@ -110,20 +105,19 @@ class Bench:
 
     def supernet(self, seed: int) -> Supernet:
         """A trained supernet; the first call trains it."""
-        return self._trained(self.size.supernet, seed, f"supernet{seed}")
-
-    def shorter(self) -> SupernetEvaluator:
-        """What scores networks with a supernet that was trained for a shorter time."""
-        return SupernetEvaluator(self._trained(self.size.shorter, 0, "shorter"), self.dataset)
-
-    def _trained(self, recipe: Recipe, seed: int, name: str) -> Supernet:
-        start, path = time.monotonic(), self._file.with_suffix(f".{name}.safetensors")
+        start, path = time.monotonic(), self._file.with_suffix(f".supernet{seed}.safetensors")
         begun = path.exists()
         supernet = train_supernet(
-            self.space, self.dataset, recipe, seed=seed, device=self.device, checkpoint=path, progress=silent
+            self.space,
+            self.dataset,
+            self.size.supernet,
+            seed=seed,
+            device=self.device,
+            checkpoint=path,
+            progress=silent,
         )
         if not begun:
-            self.keep({f"train_seconds_{name}": time.monotonic() - start})
+            self.keep({f"train_seconds_supernet{seed}": time.monotonic() - start})
         return supernet
 
     def evaluator(self, seed: int) -> SupernetEvaluator:

@@ -87,14 +87,15 @@ def ceiling(accuracy: Floats, *, ms: Floats) -> Mapping[str, Any]:
     along the latency as the means lie; their tau with themselves plus noise is what a perfect predictor would reach.
 
     Args:
-        accuracy: (networks, seeds).
+        accuracy: (networks, seeds); NaN where a network was not trained with a seed.
         ms: (networks,).
     """
-    rng, seeds = np.random.default_rng(0), accuracy.shape[1]
-    noise = float(np.sqrt(accuracy.var(axis=1, ddof=1).mean()))
-    mean = accuracy.mean(axis=1)
+    rng, seeds = np.random.default_rng(0), np.isfinite(accuracy).sum(axis=1)
+    sure = accuracy[seeds == accuracy.shape[1]]
+    noise = float(np.sqrt(sure.var(axis=1, ddof=1).mean()))
+    mean = np.nanmean(accuracy, axis=1)
     trend = mean - _without(mean, np.log(ms))
-    left = max(0.0, float((mean - trend).var() - noise**2 / seeds))
+    left = max(0.0, float((mean - trend).var() - (noise**2 / seeds).mean()))
     sd, taus, bands = np.sqrt(left), [], []
     for _ in range(SIMULATED):
         true = trend + rng.normal(0, sd, len(ms))
@@ -107,7 +108,7 @@ def ceiling(accuracy: Floats, *, ms: Floats) -> Mapping[str, Any]:
         "spread_beyond_latency_points": 100 * float(sd),
         "ceiling_tau": float(np.mean(taus)),
         "ceiling_tau_in_band": float(np.mean(bands)),
-        "tau_between_seeds": tau(accuracy[:, 0], accuracy[:, 1]),
+        "tau_between_seeds": tau(sure[:, 0], sure[:, 1]),
     }
 
 

@@ -19,7 +19,7 @@ from nas.training import Recipe
 
 TRUTH = Path(__file__).parent / "supernet_truth.json"
 SPACE = "mobilenet_v3_32px"
-TARGET = "amd_cpu"
+TARGET = "intel_cpu"
 IMAGE_CHANNELS, CLASSES = 3, 10
 NETWORKS = 24
 SEEDS = (0, 1)

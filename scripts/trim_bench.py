@@ -46,6 +46,7 @@ class Size:
         tune: How trimmed and pruned ones are trained further.
         networks: What is trimmed, by name.
         trim: How.
+        choice: How a network is trained further where ways of choosing moves are compared.
         scored: Validation images that proposals are scored on.
         rounds: Timed runs of each network where methods are compared, at least;
         runs: and of all of them together.
@@ -56,6 +57,7 @@ class Size:
     tune: Recipe
     networks: Mapping[str, Callable[..., Arch]]
     trim: TrimSettings
+    choice: Recipe
     scored: int = 1000
     plan: MeasurePlan | None = None
     rounds: int = 150
@@ -71,6 +73,7 @@ SMALL = Size(
         "mobilenet_v3_small": partial(mobilenet_v3_small, total_stride=16),
     },
     trim=TrimSettings(shortlist=4, importance=Weighing.TAYLOR),
+    choice=Recipe(epochs=3, lr=0.1),
 )
 FULL = Size(
     images=None,
@@ -81,11 +84,13 @@ FULL = Size(
         "mobilenet_v3_small": partial(mobilenet_v3_small, total_stride=8),
     },
     trim=TrimSettings(importance=Weighing.TAYLOR, tune_top=2, tune_steps=100),
+    choice=Recipe(epochs=40, lr=0.1),
 )
 QUICK = replace(
     SMALL,
     base=Recipe(steps=30),
     tune=Recipe(steps=10),
+    choice=Recipe(steps=10),
     trim=TrimSettings(shortlist=2, step=0.05),
     scored=200,
     plan=MeasurePlan(networks=24, anchors=4, heldout=4, rounds=8, profile_runs=4, seconds=5),

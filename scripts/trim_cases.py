@@ -162,7 +162,7 @@ def _train(bench: Bench, jobs: Jobs, names: Sequence[str]) -> None:
             for method in (NETADAPT, ONE_SHOT, PRUNING):
                 key = key_of(method, ratio)
                 if method == NETADAPT or key in bench.result["chosen"][name]:
-                    wanted[f"{name} {key}"] = job(tune_on, name, f"{key}.start", key)
+                    wanted[f"{name} {key}"] = job(tune_on, name, f"{key}.start", key, bench.size.tune)
     jobs.done(bench, "trained", wanted)
 
 

@@ -39,7 +39,7 @@ def choices(bench: Bench, jobs: Jobs) -> dict[str, Any]:
     }
     trimmed = jobs.done(bench, "choice_trimmed", trimming)
     tuning = {
-        f"{NAME} {name}": job(tune_on, NAME, f"choice-{place}.start", f"choice-{place}")
+        f"{NAME} {name}": job(tune_on, NAME, f"choice-{place}.start", f"choice-{place}", bench.size.choice)
         for place, name in enumerate(VARIANTS)
     }
     tuned = jobs.done(bench, "choice_trained", tuning)

@@ -17,6 +17,7 @@ from nas.data import subset
 from nas.errors import InputError
 from nas.net import Network
 from nas.netadapt import TrimSettings, importance, narrow, shrink, trim, trimmable, tuner
+from nas.training import Recipe
 
 NETADAPT, UNIFORM, ONE_SHOT, PRUNING = "netadapt", "uniform", "one_shot", "torch_pruning"
 UNTRIMMED, LONGER = "untrimmed", "untrimmed_longer"
@@ -78,10 +79,10 @@ def trim_to(
     }
 
 
-def tune_on(setup: Setup, name: str, start: str, key: str) -> dict[str, float]:
+def tune_on(setup: Setup, name: str, start: str, key: str, recipe: Recipe) -> dict[str, float]:
     """Train a narrowed network further."""
     bench = worker(setup)
-    return bench.trained(name, key, bench.load(name, start), bench.size.tune)
+    return bench.trained(name, key, bench.load(name, start), recipe)
 
 
 def train_longer(setup: Setup, name: str, steps: int) -> dict[str, float]:

@@ -19,6 +19,7 @@ from nas.latency.noise import Noise, judge
 from nas.latency.runtimes import LayerProfile, make_runtime
 from nas.latency.session import measure_networks
 from nas.latency.timing import STATISTICS, Samples, slowness, steadiest
+from nas.latency.worker import UNTIMED
 from nas.progress import Progress
 from nas.target import Target
 
@@ -154,7 +155,7 @@ class Bench:
             self.target, pilots, rounds=PILOT_ROUNDS, progress=self.progress, folder=self.part("pilot")
         )
         run_s = float(np.nanmedian(measured.samples_us)) / 1e6
-        each_s = run_s * (2 * self.plan.rounds + self.plan.profile_runs) + SETUP_S
+        each_s = run_s * ((UNTIMED + 1) * self.plan.rounds + self.plan.profile_runs) + SETUP_S
         most = int(self.plan.seconds / each_s) - self.plan.anchors - self.plan.heldout
         return min(self.plan.networks, max(LEAST_NETWORKS, most))
 
