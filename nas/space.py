@@ -44,6 +44,15 @@ def known_members(space: Space[object]) -> Sequence[Choices]:
     return known() if known else ()
 
 
+def typical(space: Space[object], rng: random.Random) -> Choose:
+    """Choose a member like those whose latency will be asked for.
+
+    By the space's `typical(rng)`, where it has such a method; else uniformly and independently.
+    """
+    own = getattr(space, "typical", None)
+    return own(rng) if own else uniform(rng)
+
+
 def largest(_name: str, options: Sequence[Choice]) -> Choice:
     """Choose the largest option everywhere: the architecture that holds every other one's weights."""
     return options[-1]

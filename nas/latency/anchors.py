@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.arch import Arch, cost, digest
-from nas.space import SearchSpace, largest, smallest, uniform
+from nas.space import SearchSpace, largest, smallest, typical
 
 POOL = 100  # random networks that anchors are chosen from
 
@@ -16,7 +16,7 @@ POOL = 100  # random networks that anchors are chosen from
 def anchors_of(space: SearchSpace, count: int) -> tuple[Arch, ...]:
     """Networks spread over a space's range of MACs, its smallest and largest among them; fewer in a tiny space."""
     rng = random.Random(f"anchors of {space.name}")
-    drawn = (space.build(uniform(rng)) for _ in range(POOL))
+    drawn = (space.build(typical(space, rng)) for _ in range(POOL))
     return tuple(spread(distinct([space.build(smallest), space.build(largest), *drawn]), count))
 
 

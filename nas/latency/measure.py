@@ -29,7 +29,7 @@ from nas.latency.runtimes import make_runtime
 from nas.latency.table import Calibration, Grain, LatencyTable
 from nas.latency.timing import split_half_pct
 from nas.progress import Progress
-from nas.space import SearchSpace, largest, smallest, uniform
+from nas.space import SearchSpace, largest, smallest, typical
 from nas.target import Target
 
 __all__ = ["MeasurePlan", "extend", "measure_space", "model_of", "space_key"]
@@ -129,7 +129,7 @@ def extend(
 
 def _split(space: SearchSpace, plan: MeasurePlan, rng: random.Random) -> tuple[list[Arch], list[Arch], list[Arch]]:
     """Networks to fit rows to, anchors, and held-out networks; a tiny space has none to hold back."""
-    drawn = (space.build(uniform(rng)) for _ in range(POOL))
+    drawn = (space.build(typical(space, rng)) for _ in range(POOL))
     every = distinct([space.build(largest), space.build(smallest), *drawn])
     anchors = list(anchors_of(space, plan.anchors))
     rest = _without(every, anchors)
