@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nas.arch import IMAGE, Builder
 from nas.errors import InputError
-from nas.space import decisions, largest, mutate, record, replay, smallest, uniform
+from nas.space import decisions, largest, mutate, record, replay, smallest, typical, uniform
 
 SEEDS = st.integers(0, 10_000)
 
@@ -43,6 +43,19 @@ def test_uniform_reaches_every_option():
     seen = [record(Stack(), uniform(random.Random(seed)))[1] for seed in range(60)]
     assert {choices["depth"] for choices in seen} == {1, 2, 3}
     assert {choices["b0.kernel"] for choices in seen} == {3, 5}
+
+
+class Leaning(Stack):
+    """The same, with a way of its own to draw members."""
+
+    def typical(self, rng):
+        return lambda _name, options: options[-1]
+
+
+@given(SEEDS)
+def test_typical_members_are_drawn_as_the_space_says_or_else_uniformly(seed):
+    drawn = {space: record(space, typical(space, random.Random(seed))) for space in (Stack(), Leaning())}
+    assert list(drawn.values()) == [record(Stack(), uniform(random.Random(seed))), record(Stack(), largest)]
 
 
 def test_decisions_lists_every_name_with_its_options():

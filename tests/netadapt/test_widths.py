@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
+import numpy as np
 import pytest
 
-from nas.arch import IMAGE, Builder, Kind, Layer
+from nas.arch import IMAGE, Builder, Kind, Layer, cost
 from nas.netadapt import WidthSpace, least, shrink, trimmable
-from nas.space import decisions, largest, smallest, uniform
+from nas.space import decisions, largest, smallest, typical, uniform
 
 
 def test_its_largest_is_the_network_and_its_smallest_the_least(arch):
@@ -44,3 +46,16 @@ def test_what_a_sum_or_groups_forbid_is_left_out(seed):
     built = WidthSpace(arch=arch, name="own", grain=8).build(uniform(random.Random(seed)))
     assert built.widths["a"] == built.widths["b"]
     assert built.widths["c"] % 2 == 0
+
+
+def test_typical_networks_are_narrowed_as_a_whole_from_the_full_to_the_least(arch):
+    """Their MACs spread much wider than those of independent widths, and the full network is among them."""
+    space, rng = WidthSpace(arch=arch, name="own", grain=8), random.Random(0)
+    shares = {
+        choose: np.array([cost(space.build(choose(rng))).macs / cost(arch).macs for _ in range(300)])
+        for choose in (partial(typical, space), uniform)
+    }
+    wide, independent = shares.values()
+    assert wide.std() > 1.3 * independent.std()
+    assert wide.max() == 1
+    assert {space.build(typical(space, rng)).widths["head"] for _ in range(300)} == set(decisions(space)["head"])
