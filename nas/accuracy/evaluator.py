@@ -17,7 +17,7 @@ class Evaluator(Protocol):
     Attributes:
         name: For reports: `supernet`, `zero_cost naswot`.
         identity: Equal where scores may be compared.
-        is_accuracy: Whether a score is a share of validation images classified rightly.
+        is_accuracy: Whether a score estimates the share of validation images classified rightly.
     """
 
     @property

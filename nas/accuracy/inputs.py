@@ -37,6 +37,11 @@ class Inputs:
         """What is sent to another process: no images twice."""
         return {**self.__dict__, "_kept": {}, "_loader": None}
 
+    def fits(self, size_px: int) -> bool:
+        """Whether all images of this size are kept once they are converted."""
+        _, _, channels = self._split.shape
+        return len(self._split) * channels * size_px * size_px * 4 <= KEPT_BYTES
+
     def whole(self, size_px: int) -> Tensor:
         """All images at once."""
         if size_px not in self._kept:
@@ -48,8 +53,7 @@ class Inputs:
 
     def batches(self, size_px: int, *, batch: int = BATCH) -> Iterator[Tensor]:
         """The same in batches, the last one smaller; never more than `KEPT_BYTES` in memory."""
-        _, _, channels = self._split.shape
-        if len(self._split) * channels * size_px * size_px * 4 <= KEPT_BYTES:
+        if self.fits(size_px):
             x = self.whole(size_px)
             yield from (x[first : first + batch] for first in range(0, len(x), batch))
         else:

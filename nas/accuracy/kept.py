@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from nas.arch import Arch, digest
 from nas.convert import build
-from nas.errors import InputError
+from nas.errors import InputError, TooManyFailuresError
 from nas.files import exclusive, read_json, write_json
 
 SCHEMA = 1
@@ -86,10 +87,14 @@ class Kept:
         Raises:
             InputError: The file is damaged, or holds scores of another kind.
             StorageError: The file cannot be written; there may be no space left.
+            TooManyFailuresError: `work` gave what is no number.
         """
         values = self.find(arch)
         if values is None:
             values = work()
+            if not all(map(math.isfinite, values)):
+                line = f"network {digest(arch)} scores {values[-1]}: its weights or its logits are no numbers"
+                raise TooManyFailuresError(line)
             self.add(arch, values)
         return values
 

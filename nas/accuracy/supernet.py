@@ -1,6 +1,6 @@
 """Accuracy of a network with weights inherited from a supernet, after batch-norm recalibration.
 
-It is a smoothed share (see `nas.accuracy.scoring`), shifted so that the largest network's is its share exactly.
+It is a smoothed share (see `nas.accuracy.scoring`) by which the largest network's is its share exactly.
 """
 
 from __future__ import annotations

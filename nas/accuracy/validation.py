@@ -49,6 +49,10 @@ class ValidationScore:
         """The training images that recalibrate, (n, c, size_px, size_px), and their labels (n,)."""
         return self._calibration.whole(size_px), self._calibration.labels
 
+    def ready(self, size_px: int) -> bool:
+        """Whether all images lie converted in memory, so that threads may score at once without making them each."""
+        return self._calibration.fits(size_px) and self._validation.fits(size_px)
+
     def __call__(self, network: Network) -> float:
         """Recalibrate a network in place; return its accuracy in [0, 1]."""
         images = self._calibration.whole(network.arch.size_px)

@@ -18,8 +18,7 @@ from nas.latency.kernels import Kernel
 from nas.latency.noise import Noise, judge
 from nas.latency.runtimes import LayerProfile, make_runtime
 from nas.latency.session import measure_networks
-from nas.latency.timing import STATISTICS, Samples, slowness, steadiest
-from nas.latency.worker import UNTIMED
+from nas.latency.timing import STATISTICS, UNTIMED_RUNS, Samples, slowness, steadiest
 from nas.progress import Progress
 from nas.target import Target
 
@@ -44,7 +43,7 @@ class MeasurePlan:
             ones drawn, of any kind, and kernels are keyed in their context (`nas.latency.context`).
 
     Raises:
-        InputError: A count is below 1, or the time is no positive number.
+        InputError: A count is below 1, of runs below 2, or the time is no positive number.
     """
 
     networks: int = 200
@@ -56,9 +55,10 @@ class MeasurePlan:
     cover: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("networks", "anchors", "heldout", "rounds", "profile_runs"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)} must be at least 1")
+        leasts = {"networks": 1, "anchors": 1, "heldout": 1, "rounds": 2, "profile_runs": 2}  # two halves are compared
+        for name, least in leasts.items():
+            if getattr(self, name) < least:
+                raise InputError(f"{name}={getattr(self, name)} must be at least {least}")
         if not 0 < self.seconds < math.inf:
             raise InputError(f"seconds={self.seconds:g} must be a positive number")
 
@@ -155,7 +155,7 @@ class Bench:
             self.target, pilots, rounds=PILOT_ROUNDS, progress=self.progress, folder=self.part("pilot")
         )
         run_s = float(np.nanmedian(measured.samples_us)) / 1e6
-        each_s = run_s * ((UNTIMED + 1) * self.plan.rounds + self.plan.profile_runs) + SETUP_S
+        each_s = run_s * ((UNTIMED_RUNS + 1) * self.plan.rounds + self.plan.profile_runs) + SETUP_S
         most = int(self.plan.seconds / each_s) - self.plan.anchors - self.plan.heldout
         return min(self.plan.networks, max(LEAST_NETWORKS, most))
 

@@ -12,14 +12,15 @@ from nas.arch import Arch
 from nas.errors import DeviceError
 from nas.latency.anchors import anchors_of
 from nas.latency.measure import model_of, space_key
-from nas.latency.noise import Noise, judge, require_usable
+from nas.latency.noise import Noise, judge, refusal
 from nas.latency.session import measure_networks
-from nas.latency.table import LatencyTable
+from nas.latency.table import Calibration, LatencyTable
 from nas.latency.timing import slowness
 from nas.progress import Progress
 from nas.space import SearchSpace
 
 RECALIBRATED = 0.03  # drift beyond which the level is set anew
+SESSIONS = 3  # at most: two that agree, or one that is believed
 REFUSED = 0.15  # drift beyond which the machine is not in the state that the rows were measured in
 
 
@@ -58,29 +59,49 @@ def re_anchor(table: LatencyTable, space: SearchSpace, *, rounds: int, seed: int
 
     Raises:
         OffLevelError: Two sessions found the machine further off than the rows can follow.
-        DeviceError: The machine is too noisy, in two sessions.
+        DeviceError: The machine is too noisy, in all sessions but one.
     """
     key = space_key(space)
     calibration = table.calibrations[key]
     archs = _priced(table, space, anchors_of(space, calibration.anchors))
-    drift, noise = _timed(table, space, archs, rounds=rounds, seed=seed, progress=progress)
-    if abs(drift) > REFUSED or noise.verdict == "unusable":  # a neighbour's burst may be over by now
-        drift, noise = _timed(table, space, archs, rounds=rounds, seed=seed + 1, progress=progress)
-    require_usable(noise, f"checking the level of the table of {table.target.name}")
-    level = calibration.scale * (1 + drift)
-    if abs(drift) > REFUSED:
-        name = table.target.name
-        raise OffLevelError(
-            f"the table of {name} says {calibration.scale:.4g} of its rows' sum, measured {calibration.anchored_on}; "
-            f"now it is {level:.4g} ({drift:+.0%}), in two sessions of {len(archs)} anchor networks: bring the machine "
-            f"back to its state, measure again with python -m nas.measure +target={name} after deleting the table, "
-            f"or use it as it is with allow_mismatch=true"
-        )
-    anchored = Anchored(table=table, drift=drift, noise=noise)
+    anchored = _settled(table, space, archs, rounds=rounds, seed=seed, progress=progress)
     if not anchored.recalibrated:
         return anchored
     today = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    level = calibration.scale * (1 + anchored.drift)
     return replace(anchored, table=table.with_calibration(key, replace(calibration, scale=level, anchored_on=today)))
+
+
+def _settled(
+    table: LatencyTable, space: SearchSpace, archs: tuple[Arch, ...], *, rounds: int, seed: int, progress: Progress
+) -> Anchored:
+    """The first session of a usable machine that the rows can follow; a neighbour's burst is waited out.
+
+    Raises:
+        OffLevelError, DeviceError: As `re_anchor`.
+    """
+    far, unusable = 0, list[Noise]()
+    for session in range(SESSIONS):
+        drift, noise = _timed(table, space, archs, rounds=rounds, seed=seed + session, progress=progress)
+        if noise.verdict == "unusable":
+            unusable.append(noise)
+            continue
+        if abs(drift) <= REFUSED:
+            return Anchored(table=table, drift=drift, noise=noise)
+        far += 1
+        if far == 2:
+            raise _off_level(table, table.calibrations[space_key(space)], drift, anchors=len(archs))
+    raise refusal(unusable[-1], f"checking the level of the table of {table.target.name}")
+
+
+def _off_level(table: LatencyTable, calibration: Calibration, drift: float, *, anchors: int) -> OffLevelError:
+    name, level = table.target.name, calibration.scale * (1 + drift)
+    return OffLevelError(
+        f"the table of {name} says {calibration.scale:.4g} of its rows' sum, measured {calibration.anchored_on}; "
+        f"now it is {level:.4g} ({drift:+.0%}), in two sessions of {anchors} anchor networks: bring the machine "
+        f"back to its state, measure again with python -m nas.measure +target={name} after deleting the table, "
+        f"or use it as it is with allow_mismatch=true"
+    )
 
 
 def _priced(table: LatencyTable, space: SearchSpace, archs: Sequence[Arch]) -> tuple[Arch, ...]:

@@ -27,7 +27,7 @@ from nas.latency.probes import Vocabulary
 from nas.latency.proof import prove
 from nas.latency.runtimes import make_runtime
 from nas.latency.table import Calibration, Grain, LatencyTable
-from nas.latency.timing import split_half_pct
+from nas.latency.timing import UNTIMED_RUNS, split_half_pct
 from nas.progress import Progress
 from nas.space import SearchSpace, largest, smallest, typical
 from nas.target import Target
@@ -151,6 +151,7 @@ def _blank(bench: Bench, grain: Grain, findings: Findings) -> LatencyTable:
         noise=findings.noise,
         calibrations={},
         seconds=0.0,
+        untimed_runs=UNTIMED_RUNS,
     )
 
 

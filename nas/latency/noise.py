@@ -142,7 +142,12 @@ def require_usable(noise: Noise, doing: str) -> None:
         DeviceError: It is unusable; the text holds the signals and the remedy.
     """
     if noise.verdict == "unusable":
-        raise DeviceError(f"{doing} given up, nothing is stored: {advice(noise)}")
+        raise refusal(noise, doing)
+
+
+def refusal(noise: Noise, doing: str) -> DeviceError:
+    """The error that tells of a machine that is too noisy, and what is given up."""
+    return DeviceError(f"{doing} given up, nothing is stored: {advice(noise)}")
 
 
 def _within(found: Limits, limits: Limits) -> bool:

@@ -16,6 +16,7 @@ from nas.files import read_json, write_whole
 from nas.latency.fit import Overhead, Row
 from nas.latency.noise import Noise
 from nas.latency.proof import Proof
+from nas.latency.timing import UNTIMED_RUNS
 from nas.target import Host, Target
 
 SCHEMA = 2
@@ -67,6 +68,7 @@ class LatencyTable:
         noise: Of the machine while the table was measured.
         calibrations: Space identifier -> calibration.
         seconds: Wall time spent measuring.
+        untimed_runs: Runs of a network before each timed one; a single one in tables of before this was written down.
     """
 
     target: Target
@@ -80,6 +82,12 @@ class LatencyTable:
     noise: Noise
     calibrations: Mapping[str, Calibration]
     seconds: float
+    untimed_runs: int = 1
+
+    @property
+    def outdated(self) -> bool:
+        """Whether networks are timed otherwise now, so that its rows mix badly with new ones."""
+        return self.untimed_runs != UNTIMED_RUNS
 
     @property
     def hash(self) -> str:

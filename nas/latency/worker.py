@@ -28,11 +28,10 @@ from nas.files import read_json
 from nas.latency.noise import shares, stolen_pct
 from nas.latency.records import End, Failure, Profile, Records, Round
 from nas.latency.runtimes import LayerProfile, make_runtime
+from nas.latency.timing import UNTIMED_RUNS
 from nas.target import Target
 
 REQUEST, RECORDS, MARK = "request.json", "records", "mark"  # files of a session's folder
-UNTIMED = 2  # runs before a timed one. After a single one a network of 3 MB, among 60 others, took 18 % longer than
-# alone on a Xeon with 2 MB of L2 cache, a smaller one 13 %; after two as long as alone (measured)
 NOWHERE = -1  # the place before the first network
 OURS = 1  # exit code where no network is to blame
 
@@ -172,7 +171,7 @@ class Session:
 
 def timed_us(run: Run) -> float:
     """Microseconds of a run, after others that are not timed and leave the caches as back-to-back runs find them."""
-    for _ in range(UNTIMED):
+    for _ in range(UNTIMED_RUNS):
         run()
     start_ns = time.perf_counter_ns()
     run()

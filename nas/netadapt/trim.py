@@ -67,6 +67,8 @@ class TrimSettings:
             raise InputError(f"tune_lr={self.tune_lr:g} must be a positive number")
         if min(self.shortlist, self.tune_top, self.tune_steps) < 0:
             raise InputError(f"{self}: shortlist, tune_top and tune_steps must not be negative")
+        if self.tune_top and not self.tune_steps:
+            raise InputError(f"tune_steps={self.tune_steps} must be at least 1 where tune_top={self.tune_top}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -265,8 +267,9 @@ class _Trimmer:
 
         def removed_per_ms(proposal: Proposal) -> float:
             own = weights[proposal.width]
-            kept = own[strongest(own, proposal.channels)]
-            return float(1 - kept.sum() / own.sum()) / (state.latency_ms - proposal.latency_ms)
+            whole = float(own.sum())
+            removed = whole - float(own[strongest(own, proposal.channels)].sum())
+            return (removed / whole if whole else 0.0) / (state.latency_ms - proposal.latency_ms)
 
         return sorted(proposals, key=removed_per_ms)[: self.settings.shortlist or None]
 

@@ -25,7 +25,7 @@ from nas.latency.probes import PLAN, Vocabulary
 from nas.latency.runtimes import make_runtime
 from nas.latency.session import measure_networks
 from nas.latency.table import LatencyTable, load_table, table_path
-from nas.latency.timing import summarise
+from nas.latency.timing import UNTIMED_RUNS, summarise
 from nas.pipeline.designs import chosen, distinct
 from nas.pipeline.pricing import measured_table
 from nas.pipeline.reporting import in_ms
@@ -66,9 +66,10 @@ def open_vocabulary(settings: Settings, progress: Progress) -> tuple[LatencyMode
         if known is not None:
             table = load_table(known, target=settings.target, host=here)
             try:
-                rounds = settings.latency.rounds
-                anchored = re_anchor(table, space, rounds=rounds, seed=settings.seed, progress=progress)
-                return model_of(anchored.table, space), known
+                if not table.outdated:
+                    rounds = settings.latency.rounds
+                    anchored = re_anchor(table, space, rounds=rounds, seed=settings.seed, progress=progress)
+                    return model_of(anchored.table, space), known
             except OffLevelError:
                 pass  # the machine is in another state: measured anew
         table = measured_table(path, lambda folder: _probed(settings, space, folder, progress))
@@ -152,7 +153,7 @@ def _measured(settings: Settings, archs: Mapping[str, Arch], progress: Progress)
         group = list(together.values())
         pilot = measure_networks(settings.target, group, rounds=1, seed=settings.seed, progress=progress)
         each_s = float(np.nansum(pilot.samples_us)) / 1e6
-        rounds = int(np.clip(SESSION_S / (2 * max(each_s, 1e-6)), LEAST_ROUNDS, MOST_ROUNDS))
+        rounds = int(np.clip(SESSION_S / ((UNTIMED_RUNS + 1) * max(each_s, 1e-6)), LEAST_ROUNDS, MOST_ROUNDS))
         measured = measure_networks(settings.target, group, rounds=rounds, seed=settings.seed, progress=progress)
         for name, samples_us in zip(together, measured.samples_us, strict=True):
             if np.isfinite(samples_us).all():

@@ -17,8 +17,8 @@ from nas.pipeline.context import opened, say
 from nas.pipeline.designs import chosen, count_lines, counts, distinct
 from nas.pipeline.evaluating import oracle_of, started
 from nas.pipeline.finishing import finish
-from nas.pipeline.given import require_fit, run_of
-from nas.pipeline.own_space import of_network, of_run
+from nas.pipeline.given import require_fit, run_of, with_its_space
+from nas.pipeline.own_space import of_run
 from nas.pipeline.pricing import Pricer, open_pricer
 from nas.pipeline.profiling import profile_lines
 from nas.pipeline.reporting import in_ms, write_report
@@ -60,7 +60,7 @@ def trim(settings: Settings) -> int:
 
 def measure(settings: Settings) -> int:
     """Measure the latency table of a space, or of a network's widths, print its proof and write it as a page."""
-    console, settings = Console(), of_network(settings)
+    console, settings = Console(), with_its_space(settings)
     dataset = settings.load_data()
     space = settings.make_space(image_channels=dataset.channels, classes=len(dataset.classes))
     with progress_reporter(console) as progress:
@@ -116,7 +116,7 @@ def profile(settings: Settings) -> int:
     if settings.networks is not None:
         return _profile_networks(settings, console)
     if settings.network and Path(settings.network).is_dir():
-        settings = of_run(settings, RunDir(path=Path(settings.network)))
+        settings = with_its_space(settings)
     dataset = settings.load_data()
     space = settings.make_space(image_channels=dataset.channels, classes=len(dataset.classes))
     with progress_reporter(console) as progress:

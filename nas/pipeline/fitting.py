@@ -8,21 +8,23 @@ exported network turned out too slow, goes on from what the folders say.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from nas.accuracy import ValidationScore
-from nas.arch import to_json
+from nas.arch import Arch, to_json
 from nas.convert import build
 from nas.deploy import Verification
 from nas.errors import InfeasibleError
 from nas.files import read_json, write_json, write_whole
 from nas.latency.measure import space_key
+from nas.latency.model import LacksRowsError
 from nas.latency.proof import Proof
 from nas.net import Network
-from nas.netadapt import Move, trim, tuner
+from nas.netadapt import Latency, Move, trim, tuner
 from nas.pipeline.context import Context
 from nas.pipeline.pricing import Pricer
 from nas.pipeline.stages import timed
@@ -30,7 +32,8 @@ from nas.progress import Progress
 
 FITTINGS = 4  # times the trimming may be repeated with a wider margin
 SAFETY = 0.005  # share of the budget left over when the margin is widened
-TIMING = "timing.json"  # in an attempt's folder: what its network was measured at
+TIMING = "timing.json"  # in an attempt's folder: what its network was measured at,
+MARGIN = "margin.json"  # and the margin that follows from it
 COVERED = 0.9  # share of the held-out networks that the first margin would have kept within any budget
 
 
@@ -66,7 +69,8 @@ def fitted(ctx: Context, pricer: Pricer, budget_ms: float, network: Network) -> 
     found = Fitted(network=network, moves=(), dropped=0, margin=margin, attempt=ctx.run.trim, last=False)
     with ctx.run.timed("trim", ctx.progress) as progress:
         for attempt in range(FITTINGS):
-            start = replace(found, attempt=ctx.run.trim / str(attempt), last=attempt == FITTINGS - 1)
+            folder, last = ctx.run.trim / str(attempt), attempt == FITTINGS - 1
+            start = replace(found, margin=margin, attempt=folder, last=last)
             trimmed = _trimmed if attempt else _first_trimmed
             try:
                 found = trimmed(ctx, pricer, start, budget_ms=budget_ms, progress=progress)
@@ -78,7 +82,7 @@ def fitted(ctx: Context, pricer: Pricer, budget_ms: float, network: Network) -> 
             high_ms = _high_ms(ctx, pricer, found)
             if high_ms <= budget_ms:
                 break
-            found = replace(found, margin=1 - (1 - SAFETY) * pricer(found.network.arch) / high_ms)
+            margin = _widened(pricer, found, high_ms)
         write_whole(ctx.run.trimmed, to_json(found.network.arch))
     return found
 
@@ -87,6 +91,16 @@ def first_margin(proof: Proof) -> float:
     """Share of a budget that predictions must leave for `COVERED` of the held-out networks to keep it."""
     predicted_ms, measured_ms = np.array(proof.predicted_ms), np.array(proof.measured_ms)
     return max(0.0, float(np.quantile(1 - predicted_ms / measured_ms, COVERED)))
+
+
+def _widened(pricer: Pricer, found: Fitted, high_ms: float) -> float:
+    """The margin of the next attempt; kept, for prices move when a table grows, and a killed run has to ask alike."""
+    path = found.attempt / MARGIN
+    kept = read_json(path) if path.exists() else {}
+    if not isinstance(kept, dict) or kept.get("high_ms") != high_ms:
+        kept = {"high_ms": high_ms, "margin": 1 - (1 - SAFETY) * pricer(found.network.arch) / high_ms}
+        write_json(path, kept)
+    return float(kept["margin"])
 
 
 def withdraw(ctx: Context, found: Fitted, verification: Verification) -> None:
@@ -118,7 +132,7 @@ def _trimmed(ctx: Context, pricer: Pricer, start: Fitted, *, budget_ms: float, p
     )
     result = trim(
         start.network,
-        pricer,
+        _known_prices(pricer),
         budget_ms=budget_ms * (1 - start.margin),
         settings=replace(settings, grain=pricer.grain),
         score=score,
@@ -126,11 +140,23 @@ def _trimmed(ctx: Context, pricer: Pricer, start: Fitted, *, budget_ms: float, p
         tune=tuner(ctx.dataset, replace(ctx.settings.finetune, lr=settings.tune_lr), device=ctx.device),
         prepare=pricer.prepare,
         folder=start.attempt,
-        workers=ctx.settings.workers,
+        workers=ctx.settings.workers if score.ready(start.network.arch.size_px) else 1,
         progress=progress,
     )
     moves, dropped = start.moves + result.moves, start.dropped + result.dropped
     return replace(start, network=result.network, moves=moves, dropped=dropped)
+
+
+def _known_prices(pricer: Pricer) -> Latency:
+    """Milliseconds of a network; infinity of one that another machine's table cannot price: no move goes there."""
+
+    def price(arch: Arch) -> float:
+        try:
+            return pricer(arch)
+        except LacksRowsError:
+            return math.inf
+
+    return price
 
 
 def _high_ms(ctx: Context, pricer: Pricer, found: Fitted) -> float:

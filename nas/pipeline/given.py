@@ -11,6 +11,7 @@ from nas.net import Network, load_network
 from nas.netadapt import WidthSpace
 from nas.pipeline.context import Context
 from nas.pipeline.evaluating import keep_start, kept_start, shared_training
+from nas.pipeline.own_space import of_network, of_run
 from nas.pretrained import adapt, load_pretrained, with_ends_of
 from nas.results import RunDir
 from nas.settings import Settings
@@ -66,6 +67,16 @@ def run_of(settings: Settings) -> RunDir:
     if not path.is_dir():
         raise InputError(f"no run at {path}; give network=FOLDER, the folder of a finished run")
     return RunDir(path=path)
+
+
+def with_its_space(settings: Settings) -> Settings:
+    """Settings whose space is that of the run that `network` names, or the widths of the network that it names.
+
+    Raises:
+        InputError: There is no such run or network.
+    """
+    is_run = settings.network is not None and Path(settings.network).is_dir()
+    return of_run(settings, run_of(settings)) if is_run else of_network(settings)
 
 
 def require_fit(network: Network, ctx: Context) -> None:

@@ -31,7 +31,7 @@ def arch_for(settings: Settings, name: str, *, image_channels: int, classes: int
     try:
         return named_arch(name, settings.catalogue, settings.design).with_widths(widths)
     except InputError as error:
-        raise InputError(f"network={name}: {error}".removeprefix(f"network={name}: network={name}: ")) from None
+        raise InputError(f"network={name}: {str(error).removeprefix(f'network={name}: ')}") from None
 
 
 def of_network(settings: Settings) -> Settings:

@@ -175,7 +175,8 @@ def _local_table(
     known = None
     for place in (path, table_path(shipped_tables(), settings.target, host)):
         if known is None and place.exists():
-            known = load_table(place, target=settings.target, host=host)
+            table = load_table(place, target=settings.target, host=host)
+            known = None if table.outdated else table
     calibration = known.calibrations.get(space_key(space)) if known else None
     if known is not None and calibration is not None:
         if calibration.proof.good and _covers(known, space):

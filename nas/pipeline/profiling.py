@@ -15,7 +15,7 @@ from nas.pipeline.pricing import Pricer
 from nas.progress import silent
 from nas.searcher import extremes
 from nas.settings import Settings
-from nas.space import SearchSpace, uniform
+from nas.space import SearchSpace, typical, uniform
 
 SAMPLED = 500
 ANCHORS = 5
@@ -29,7 +29,7 @@ def profile_lines(settings: Settings, space: SearchSpace, pricer: Pricer) -> lis
         return _space_lines(settings, space, pricer)
     arch = named_arch(settings.network, settings.catalogue, settings.design)
     rng = random.Random(settings.seed)
-    anchors = [space.build(uniform(rng)) for _ in range(ANCHORS)]
+    anchors = [space.build(typical(space, rng)) for _ in range(ANCHORS)]
     predicted_ms = pricer(arch)
     lines = [_cost_line(settings.network, arch), f"predicted {predicted_ms:.4g} ms"]
     if pricer.local:

@@ -27,7 +27,7 @@ from nas.pipeline.teaching import teacher_of
 from nas.pipeline.tuning import fine_tuned
 from nas.progress import silent
 from nas.searcher import Extremes, SearchResult, search, trials_csv
-from nas.space import known_members, uniform
+from nas.space import known_members, typical
 from nas.training import accuracy, discard
 
 ANCHORS = 5  # networks timed beside the winner
@@ -62,7 +62,7 @@ def prices(ctx: Context) -> Pricer:
 def _anchors(ctx: Context) -> list[Arch]:
     """The networks that the winner is timed beside."""
     rng = random.Random(f"anchors {ctx.settings.seed}")
-    return [ctx.space.build(uniform(rng)) for _ in range(ANCHORS)]
+    return [ctx.space.build(typical(ctx.space, rng)) for _ in range(ANCHORS)]
 
 
 def budget_of(ctx: Context, pricer: Pricer, wanted: float | None, bounds: Extremes) -> Budget:

@@ -109,7 +109,7 @@ def _trained(ctx: Context, arch: Arch) -> tuple[Network, Training]:
         _require_member(ctx, arch)
     supernet = supernet_of(ctx) if inherited or settings.train.teacher == "largest" else None
     start = supernet.network(arch) if supernet and inherited else Network(arch, seed=settings.seed)
-    before = supernet(arch) if supernet and inherited else None
+    before = accuracy(start, ctx.dataset.val, ctx.dataset) if inherited else None
     teacher, told = _teacher(ctx, supernet, before)
     network = fine_tuned(ctx, start, checkpoint=_checkpoint(ctx), teacher=teacher)
     return network, Training(

@@ -12,8 +12,8 @@ from nas.files import write_whole
 from nas.netadapt import WidthSpace, narrowest, require_reachable
 from nas.pipeline.context import Context, opened, say
 from nas.pipeline.finishing import finish
-from nas.pipeline.given import begun, given_network, run_of
-from nas.pipeline.own_space import keep_space, of_network, of_run
+from nas.pipeline.given import begun, given_network, with_its_space
+from nas.pipeline.own_space import keep_space
 from nas.pipeline.pricing import Pricer, require_rows
 from nas.pipeline.stages import Budget, prices
 from nas.results import show
@@ -58,13 +58,11 @@ def _with_its_space(settings: Settings) -> Settings:
             "nas.trim needs network=FOLDER, FILE or NAME (a finished run, an architecture, a hand-designed network) "
             "and budget_ms=..., the latency to trim to"
         )
-    if not Path(settings.network).is_dir():
-        return of_network(settings)
-    if settings.weights is not None:
+    if Path(settings.network).is_dir() and settings.weights is not None:
         raise InputError(
             f"weights={settings.weights}: the run {settings.network} has its own; give the network's file or name"
         )
-    return of_run(settings, run_of(settings))
+    return with_its_space(settings)
 
 
 def _first_moves(space: WidthSpace) -> list[Arch]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nas.accuracy import Kept
-from nas.errors import InputError, StorageError
+from nas.errors import InputError, StorageError, TooManyFailuresError
 from nas.space import largest, smallest
 from tests.net.zoo import SPACE
 
@@ -56,6 +56,14 @@ def test_a_network_is_worked_on_once(path: Path) -> None:
 
     assert [Kept(path, "x").once(SMALL, work) for _ in range(2)] == [(0.5,), (0.5,)]
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf")])
+def test_what_is_no_number_is_not_kept(path: Path, score: float) -> None:
+    kept = Kept(path, "x")
+    with pytest.raises(TooManyFailuresError, match="no numbers"):
+        kept.once(SMALL, lambda: (0.5, score))
+    assert kept.once(SMALL, lambda: (0.5,)) == (0.5,)
 
 
 def test_without_a_file_scores_stay_in_memory() -> None:

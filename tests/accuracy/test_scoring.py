@@ -9,7 +9,7 @@ import random
 import pytest
 import torch
 
-from nas.accuracy import ValidationScore, accuracy, inputs, require_statistics
+from nas.accuracy import ValidationScore, accuracy, inputs, require_statistics, scoring
 from nas.accuracy.scoring import PLAIN, Smoothing, share_correct, smoothing_of
 from nas.accuracy.validation import validation_inputs
 from nas.errors import InputError
@@ -35,54 +35,76 @@ def drawn(data, seed: int) -> Network:
     return recalibrated(Network(SPACE.build(uniform(random.Random(seed))), seed=seed), images(data))
 
 
+def scaled(network: Network, factor: float) -> Network:
+    """The same answers, all logits multiplied."""
+    with torch.no_grad():
+        network.get_parameter("classifier.weight").mul_(factor)
+        network.get_parameter("classifier.bias").mul_(factor)
+    return network
+
+
 @pytest.mark.parametrize("smooth", [0.1, 0.5, 2.0])
 def test_a_smoothing_gives_its_own_network_the_plain_share(data, smooth: float) -> None:
     network, found = drawn(data, 1), validation_inputs(data, device="cpu")
     smoothing = smoothing_of(network, found, smooth=smooth)
-    assert smoothing.scale > 0
     assert share_correct(network, found, smoothing) == pytest.approx(share_correct(network, found))
 
 
-def test_a_narrow_smoothing_is_the_plain_share(data) -> None:
+@pytest.mark.parametrize("factor", [0.01, 0.5, 20.0])
+def test_a_smoothed_share_does_not_depend_on_the_size_of_the_logits(data, factor: float) -> None:
     network, found = drawn(data, 2), validation_inputs(data, device="cpu")
-    narrow = Smoothing(scale=1e-9, shift=0.0)
-    assert share_correct(network, found, narrow) == pytest.approx(share_correct(network, found))
+    before = share_correct(network, found, Smoothing(smooth=0.5, shift=0.1))
+    after = share_correct(scaled(network, factor), found, Smoothing(smooth=0.5, shift=0.1))
+    assert after == pytest.approx(before, abs=1e-4)
+
+
+def test_no_smoothing_is_the_plain_share(data) -> None:
+    network, found = drawn(data, 2), validation_inputs(data, device="cpu")
     assert smoothing_of(network, found, smooth=0.0) == PLAIN
+    assert share_correct(network, found, PLAIN) == accuracy(network, data.val, data)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.35, 0.5, 0.8, 0.97])
+def test_of_normal_margins_the_smoothed_share_is_an_estimate_of_the_share(share: float, monkeypatch) -> None:
+    margins = torch.special.ndtri(torch.linspace(0, 1, 4003, dtype=torch.float64)[1:-1])
+    margins = 3 * (margins + float(torch.special.ndtri(torch.tensor(share, dtype=torch.float64))))
+    monkeypatch.setattr(scoring, "_answers", lambda *_: (margins, int((margins > 0).sum())))
+    plain, smoothed = (share_correct(None, None, one) for one in (PLAIN, Smoothing(smooth=0.5, shift=0.0)))
+    assert plain == pytest.approx(share, abs=1e-3)
+    assert smoothed == pytest.approx(share, abs=5e-3)
 
 
 def test_a_smoothed_share_moves_with_every_margin(data) -> None:
-    """A step of a weight too small to turn an answer changes it; a larger right logit raises it."""
+    """A change too small to turn an answer changes it."""
     network, found = drawn(data, 3), validation_inputs(data, device="cpu")
     smoothing = smoothing_of(network, found)
     plain, smoothed = share_correct(network, found), share_correct(network, found, smoothing)
     with torch.no_grad():
         network.get_parameter("classifier.bias")[0] += 1e-4
-    raised = share_correct(network, found, smoothing)
     assert share_correct(network, found) == plain
-    assert raised != smoothed
+    assert share_correct(network, found, smoothing) != smoothed
 
 
-def test_a_smoothed_share_stays_a_share(data) -> None:
+@pytest.mark.parametrize("shift", [-50.0, 50.0])
+def test_a_smoothed_share_stays_a_share(data, shift: float) -> None:
     network, found = drawn(data, 4), validation_inputs(data, device="cpu")
-    assert share_correct(network, found, Smoothing(scale=1.0, shift=1.0)) == 1
-    assert share_correct(network, found, Smoothing(scale=1.0, shift=-1.0)) == 0
+    assert 0 <= share_correct(network, found, Smoothing(smooth=1.0, shift=shift)) <= 1
 
 
-def test_a_network_without_numbers_has_no_smoothed_share(data) -> None:
+def test_a_network_without_numbers_has_no_share(data) -> None:
     network, found = drawn(data, 5), validation_inputs(data, device="cpu")
-    smoothing = smoothing_of(network, found)
     with torch.no_grad():
         network.get_parameter("classifier.bias")[0] = torch.nan
-    assert math.isnan(share_correct(network, found, smoothing))
-    assert smoothing_of(network, found) == PLAIN
+    smoothing = smoothing_of(network, found)
+    assert smoothing.shift == 0
+    assert all(math.isnan(share_correct(network, found, one)) for one in (PLAIN, smoothing))
 
 
 def test_a_network_that_says_one_thing_of_all_images_is_scored_plainly(data) -> None:
-    network, found = drawn(data, 6), validation_inputs(data, device="cpu")
-    with torch.no_grad():
-        network.get_parameter("classifier.weight").zero_()
-        network.get_parameter("classifier.bias").zero_()
-    assert smoothing_of(network, found) == PLAIN
+    network, found = scaled(drawn(data, 6), 0.0), validation_inputs(data, device="cpu")
+    smoothing = smoothing_of(network, found)
+    assert smoothing.shift == 0
+    assert share_correct(network, found, smoothing) == share_correct(network, found)
 
 
 def test_scores_of_a_reference_are_smoothed(data) -> None:

@@ -36,6 +36,12 @@ def rig(machine: Machine, target: Target, tmp_path: Path) -> Bench:
     return Bench(target=target, plan=PLAN, seed=3, progress=silent, folder=tmp_path)
 
 
+@pytest.mark.parametrize("name", ["rounds", "profile_runs"])
+def test_runs_are_compared_by_halves_so_there_are_two(name: str) -> None:
+    with pytest.raises(InputError, match=f"{name}=1 must be at least 2"):
+        dataclasses.replace(PLAN, **{name: 1})
+
+
 @pytest.fixture
 def archs() -> list[Arch]:
     rng = random.Random(0)

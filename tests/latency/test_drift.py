@@ -13,7 +13,7 @@ from nas.arch import Arch
 from nas.errors import DeviceError
 from nas.latency import drift
 from nas.latency.anchors import anchors_of
-from nas.latency.drift import Anchored, re_anchor
+from nas.latency.drift import Anchored, OffLevelError, re_anchor
 from nas.latency.kernels import fused_kernels
 from nas.latency.measure import model_of, space_key
 from nas.latency.session import Measured
@@ -120,7 +120,15 @@ def test_a_machine_too_noisy_is_refused(table, monkeypatch) -> None:
     with pytest.raises(
         DeviceError, match=r"checking the level .* given up, nothing is stored: the machine is unusable"
     ):
-        anchored(table, monkeypatch, Machine(table, 1.0, 1.0, noise=(3.0, 3.0)))
+        anchored(table, monkeypatch, Machine(table, 1.0, 1.0, 1.0, noise=(3.0, 3.0, 3.0)))
+
+
+def test_a_session_that_was_too_noisy_says_nothing_of_the_level(table, monkeypatch) -> None:
+    """Only usable sessions count as those that found a machine far off."""
+    with pytest.raises(OffLevelError, match="in two sessions"):
+        anchored(table, monkeypatch, Machine(table, 1.4, 1.0, 1.4, noise=(0.0, 3.0, 0.0)))
+    with pytest.raises(DeviceError, match="the machine is unusable"):
+        anchored(table, monkeypatch, Machine(table, 1.0, 1.4, 1.0, noise=(3.0, 0.0, 3.0)))
 
 
 def test_a_burst_of_noise_is_waited_out(table, monkeypatch) -> None:

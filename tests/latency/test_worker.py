@@ -65,7 +65,7 @@ def test_every_network_runs_once_a_round_in_shuffled_order(
     order: list[int] = []
     monkeypatch.setattr(Moody, "_run", lambda _self, classes: order.append(classes - 100))
     worker.Session(folder).answer()
-    turns = np.array(order).reshape(4, 5, worker.UNTIMED + 1)
+    turns = np.array(order).reshape(4, 5, worker.UNTIMED_RUNS + 1)
     assert (turns == turns[:, :, :1]).all()  # each untimed, then timed
     assert all(sorted(turn) == [0, 1, 2, 3, 4] for turn in turns[:, :, 0].tolist())
     assert len({tuple(turn) for turn in turns[:, :, 0].tolist()}) > 1

@@ -139,6 +139,17 @@ def test_proposals_whose_training_diverges_are_dropped_and_counted(network, late
         trim(network, latency, **kwargs | {"tune": always})
 
 
+def test_widths_without_any_weight_go_first(network, latency):
+    """What weighs nothing costs nothing: no share of nothing disturbs the order."""
+    with torch.no_grad():
+        for name, tensor in network.tensors().items():
+            if name.startswith("head"):
+                tensor.zero_()
+    settings = TrimSettings(shortlist=1, importance=Weighing.BN_SCALE)
+    result = trim(network, latency, budget_ms=0.97 * latency(network.arch), settings=settings, score=lambda _: 0.5)
+    assert result.moves[0].width == "head"
+
+
 def test_a_tuner_trains_different_networks_on_different_images(network, latency):
     rng = np.random.default_rng(0)
     split = MemorySplit(images=rng.integers(0, 256, (64, 8, 8, 1), dtype=np.uint8), labels=np.arange(64) % 5)
@@ -240,6 +251,7 @@ def test_a_shortlist_scores_fewer(network, latency):
         {"tolerance": -0.1},
         {"shortlist": -1},
         {"tune_top": -1},
+        {"tune_top": 2},
         {"tune_lr": 0.0},
     ],
 )

@@ -172,6 +172,14 @@ def test_measure_makes_the_table_that_trimming_uses(home: Home, wide: Path, stea
     assert table.stat().st_mtime_ns == before
 
 
+def test_measure_of_a_run_takes_the_widths_that_were_trimmed(home: Home, wide: Path, steady: None) -> None:
+    assert home.do("trim", *SHORT, f"network={wide}", "budget_ms=1000", "name=first").code == 0
+    tables = {path: path.stat().st_mtime_ns for path in (home.path / "tables").rglob("*.json")}
+    outcome = home.do("measure", *SHORT, f"network={home.path / 'runs' / 'first'}")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert {path: path.stat().st_mtime_ns for path in (home.path / "tables").rglob("*.json")} == tables
+
+
 def test_another_machines_table_that_lacks_widths(home: Home, wide: Path, steady: None, untrained) -> None:
     assert home.do("measure", *SHORT, f"network={wide}").code == 0
     (shared,) = (home.path / "tables").rglob("*.json")
