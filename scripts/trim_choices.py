@@ -23,10 +23,9 @@ VARIANTS = {
     "score 4, taylor": replace(SHORT, importance=Weighing.TAYLOR),
     "score 4, train 2 x 20": replace(SHORT, tune_top=2, tune_steps=20),
     "score 4, bn_scale": replace(SHORT, importance=Weighing.BN_SCALE),
-    "score 4, train 1 x 20": replace(SHORT, tune_top=1, tune_steps=20),
-    "score all": SCORED,
     "score 4, accuracy rule": replace(SHORT, rule=Rule.ACCURACY),
     "score 1": replace(SHORT, shortlist=1),
+    "score all": SCORED,
 }
 
 
