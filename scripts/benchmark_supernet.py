@@ -2,7 +2,7 @@
 
     python scripts/benchmark_supernet.py --json FILE [--small] [--part ranking ...] [--quick] [--device cuda]
 
-Parts, in the order they run (about an hour and a half on one quiet core with `--small`):
+Parts, in the order they run (about two hours on one quiet core with `--small`):
 
     ranking    two supernets, their scores of the networks in supernet_truth.json, and the controls' on the same
     level      inherited test accuracy beside stand-alone test accuracy
@@ -96,13 +96,19 @@ def _one_epoch(bench: Bench, arch: Arch) -> float:
 def level(bench: Bench) -> dict[str, Any]:
     """Inherited accuracy on the test images beside stand-alone accuracy on them.
 
-    A supernet that is trained for much longer than the truth's networks lies above them.
+    A supernet that is trained for much longer than the truth's networks lies above them. One that is trained for less
+    lies about where they do, ranks them less well and is worth less to them, which is told too.
     """
-    over = _over(bench, bench.evaluator(SUPERNETS[0]))
+    shorter = bench.shorter()
+    over, short = (_over(bench, evaluator) for evaluator in (bench.evaluator(SUPERNETS[0]), shorter))
+    scores = np.array(bench.once("scores", "shorter", lambda: shorter.scores(bench.archs)))
     return {
         "level_points": [100 * float(value) for value in (over.min(), over.mean(), over.max())],
         "level_within_4_share": float((np.abs(over) <= WITHIN).mean()),
         "level_not_4_below_share": float((over >= -WITHIN).mean()),
+        "shorter_level_points": [100 * float(value) for value in (short.min(), short.mean(), short.max())],
+        "shorter_level_within_4_share": float((np.abs(short) <= WITHIN).mean()),
+        "shorter_ranking": plain(ranking(scores, bench.mean, ms=bench.ms, macs=bench.macs)),
     }
 
 
