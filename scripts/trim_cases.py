@@ -21,13 +21,12 @@ from trim_methods import (
     narrowed,
     train_alone,
     train_base,
-    train_longer,
     trim_to,
     tune_on,
 )
 from trim_rows import key_of, timed_rows, trim_seconds, verdict
 
-from nas.arch import from_json
+from nas.arch import from_json, to_json
 
 MARGIN = 0.008  # share of a budget that predictions leave
 HIGH, LOW = 1 - 0.001, 1 - 0.025  # shares of the budget that a measured latency must lie between, or it is trimmed anew
@@ -152,7 +151,7 @@ def _train(bench: Bench, jobs: Jobs, names: Sequence[str]) -> None:
     """Train all of them further, and the uniformly scaled ones alone, the longest trainings first."""
     wanted = {}
     for name in names:
-        wanted[f"{name} {LONGER}"] = job(train_longer, name, _steps_in_all(bench))
+        wanted[f"{name} {LONGER}"] = job(train_alone, name, to_json(bench.arch(name)), LONGER, _steps_in_all(bench))
         for ratio in RATIOS:
             arch = bench.result["chosen"][name][key_of(ONE_SHOT, ratio)]["arch"]
             key = key_of(UNIFORM, ratio)

@@ -85,15 +85,8 @@ def tune_on(setup: Setup, name: str, start: str, key: str, recipe: Recipe) -> di
     return bench.trained(name, key, bench.load(name, start), recipe)
 
 
-def train_longer(setup: Setup, name: str, steps: int) -> dict[str, float]:
-    """The network before trimming, trained for as long as its trimmed forms are in total."""
-    bench = worker(setup)
-    recipe = replace(bench.size.base, epochs=None, steps=steps)
-    return bench.trained(name, LONGER, Network(bench.arch(name), seed=SEED), recipe)
-
-
 def train_alone(setup: Setup, name: str, arch: str, key: str, steps: int) -> dict[str, float]:
-    """Train a narrower network from fresh weights, for as long as the trimmed one in total."""
+    """Train a network, narrower or not, from fresh weights, for as long as a trimmed one in total."""
     bench = worker(setup)
     recipe = replace(bench.size.base, epochs=None, steps=steps)
     return bench.trained(name, key, Network(from_json(arch), seed=SEED), recipe)
