@@ -1,6 +1,6 @@
 """NetAdapt against uniform scaling, one-shot magnitude pruning and Torch-Pruning, at equal measured latency.
 
-    python scripts/benchmark_trim.py --json FILE [--small | --quick] [--workers 2] [--part cases choices slower]
+    python scripts/benchmark_trim.py --json FILE [--small | --quick] [--workers 2] [--part cases slower choices longer]
 
 A MobileNetV2 and a MobileNetV3-Small shaped for 32 px are trained on CIFAR-10 (`../shared/data`) by the project and
 trimmed to 0.75, 0.6 and 0.5 of their measured latency. Parts, in the order they run:
@@ -8,11 +8,12 @@ trimmed to 0.75, 0.6 and 0.5 of their measured latency. Parts, in the order they
     cases      the rows: every method, network and ratio
     slower     networks after every move, and proposals that were not taken, timed beside those they came from
     choices    what each way of choosing moves costs and brings, at 0.6 of MobileNetV3-Small
+    longer     rows of the untrimmed networks, trained in one piece for as long as the trimmed ones in total
 
-`--small` is for two cores (about an hour, choices apart): 12,000 images, two processes of one thread. The full form
-takes all images and twelve times the epochs and is meant for a GPU (`--device cuda --workers 1`). What is found is kept
-in FILE and in a folder beside it; the same command goes on where it stopped. Torch-Pruning takes part where it is
-installed (`pip install torch-pruning`). Nothing else should run: latencies are timed.
+`--small` is for two cores (about 80 minutes, the last two parts apart): 20,000 images, two processes of one thread. The
+full form takes all images and ten times the epochs and is meant for a GPU (`--device cuda --workers 1`). What is found
+is kept in FILE and in a folder beside it; the same command goes on where it stopped. Torch-Pruning takes part where it
+is installed (`pip install torch-pruning`). Nothing else should run: latencies are timed.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from trim_bench import Bench, Setup
 from trim_cases import cases
 from trim_choices import choices
 from trim_jobs import Jobs
+from trim_longer import longer
 from trim_slower import slower
 
 from nas.errors import NasError
@@ -42,7 +44,12 @@ BARS = {
     "most_lost_at_0.6_points": "<= 1",
     "slower_networks": "<= 0",
 }
-PARTS: Mapping[str, Callable[[Bench, Jobs], dict[str, Any]]] = {"cases": cases, "slower": slower, "choices": choices}
+PARTS: Mapping[str, Callable[[Bench, Jobs], dict[str, Any]]] = {
+    "cases": cases,
+    "slower": slower,
+    "choices": choices,
+    "longer": longer,
+}
 
 
 def main() -> None:

@@ -65,8 +65,8 @@ class Size:
 
 
 SMALL = Size(
-    images=12_000,
-    base=Recipe(epochs=8),
+    images=20_000,
+    base=Recipe(epochs=10),
     tune=Recipe(epochs=7, lr=0.1),
     networks={
         "mobilenet_v2": partial(mobilenet_v2, width=0.5, total_stride=16),

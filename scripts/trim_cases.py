@@ -10,7 +10,6 @@ from typing import Any
 from trim_bench import RATIOS, Bench, Setup
 from trim_jobs import Jobs, job
 from trim_methods import (
-    LONGER,
     NETADAPT,
     ONE_SHOT,
     PRUNING,
@@ -26,11 +25,11 @@ from trim_methods import (
 )
 from trim_rows import key_of, timed_rows, trim_seconds, verdict
 
-from nas.arch import from_json, to_json
+from nas.arch import from_json
 
 MARGIN = 0.008  # share of a budget that predictions leave
 HIGH, LOW = 1 - 0.001, 1 - 0.025  # shares of the budget that a measured latency must lie between, or it is trimmed anew
-ATTEMPTS = 3
+ATTEMPTS = 4
 PILOT_ROUNDS = 25
 NEAR = 0.06  # candidates that are timed beside a trimmed network are this near to it
 
@@ -151,7 +150,6 @@ def _train(bench: Bench, jobs: Jobs, names: Sequence[str]) -> None:
     """Train all of them further, and the uniformly scaled ones alone, the longest trainings first."""
     wanted = {}
     for name in names:
-        wanted[f"{name} {LONGER}"] = job(train_alone, name, to_json(bench.arch(name)), LONGER, _steps_in_all(bench))
         for ratio in RATIOS:
             arch = bench.result["chosen"][name][key_of(ONE_SHOT, ratio)]["arch"]
             key = key_of(UNIFORM, ratio)
@@ -169,10 +167,11 @@ def _steps_alone(bench: Bench, name: str, ratio: float) -> int:
     """Steps of the base's training, of the training after trimming, and as many as fit in the time of trimming."""
     base = bench.size.base.steps_of(_per_epoch(bench))
     seconds_per_step = float(bench.result["trained"][f"{name} base"]["seconds"]) / base
-    return _steps_in_all(bench) + round(trim_seconds(bench, name, ratio) / seconds_per_step)
+    return steps_in_all(bench) + round(trim_seconds(bench, name, ratio) / seconds_per_step)
 
 
-def _steps_in_all(bench: Bench) -> int:
+def steps_in_all(bench: Bench) -> int:
+    """Steps of the base's training and of the training after trimming."""
     return sum(recipe.steps_of(_per_epoch(bench)) for recipe in (bench.size.base, bench.size.tune))
 
 
