@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import assert_never
 
@@ -28,10 +28,11 @@ class Arch:
     layers: tuple[Layer, ...]
     widths: Mapping[str, int]
     size_px: int
+    _ops: tuple[Op, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", MappingProxyType(dict(self.widths)))
-        self.ops()
+        object.__setattr__(self, "_ops", self._bound())
 
     def __hash__(self) -> int:
         return hash((self.layers, tuple(sorted(self.widths.items())), self.size_px))
@@ -40,20 +41,8 @@ class Arch:
         return (_rebuild, (self.layers, dict(self.widths), self.size_px))
 
     def ops(self) -> tuple[Op, ...]:
-        """Bind the names to numbers: one `Op` a layer, in the layers' order."""
-        if self.size_px < 1:
-            raise InputError(f"size_px is {self.size_px}, must be at least 1")
-        shapes = {IMAGE: (self._channels(IMAGE, IMAGE), self.size_px)}
-        ops = []
-        for layer in self.layers:
-            op = self._bind(layer, shapes)
-            if layer.name in shapes:
-                raise InputError(f"layer name '{layer.name}' is used twice; names must be unique")
-            shapes[layer.name] = (op.out_channels, op.out_px)
-            ops.append(op)
-        if not ops:
-            raise InputError("an architecture needs at least one layer")
-        return tuple(ops)
+        """The layers with their names bound to numbers: one `Op` a layer, in the layers' order."""
+        return self._ops
 
     def with_widths(self, changes: Mapping[str, int]) -> Arch:
         """Return the same network with some widths changed.
@@ -70,6 +59,21 @@ class Arch:
     def classes(self) -> int:
         """Length of the output."""
         return self.ops()[-1].out_channels
+
+    def _bound(self) -> tuple[Op, ...]:
+        if self.size_px < 1:
+            raise InputError(f"size_px is {self.size_px}, must be at least 1")
+        shapes = {IMAGE: (self._channels(IMAGE, IMAGE), self.size_px)}
+        ops = []
+        for layer in self.layers:
+            op = self._bind(layer, shapes)
+            if layer.name in shapes:
+                raise InputError(f"layer name '{layer.name}' is used twice; names must be unique")
+            shapes[layer.name] = (op.out_channels, op.out_px)
+            ops.append(op)
+        if not ops:
+            raise InputError("an architecture needs at least one layer")
+        return tuple(ops)
 
     def _channels(self, width: str, where: str) -> int:
         channels = self.widths.get(width, 0)

@@ -23,7 +23,8 @@ _values = operator.attrgetter(*(name for name in _DEFAULTS if name not in _LATER
 
 def digest(arch: Arch) -> str:
     """Return the canonical digest of a network, 16 hexadecimal characters."""
-    nodes = _live_nodes(arch)
+    source = _resolve(arch)
+    nodes = _live_nodes(arch, source)
     labels = _subtree_hashes(nodes)
     numbers: dict[str, int] = {IMAGE: 0}
     lines = [f"image {arch.widths[IMAGE]} {arch.size_px}"]
@@ -38,7 +39,7 @@ def digest(arch: Arch) -> str:
             numbers[name] = len(numbers)
         return numbers[name]
 
-    visit(_resolve(arch)[arch.layers[-1].name])
+    visit(source[arch.layers[-1].name])
     return _hash("\n".join(lines))
 
 
@@ -50,8 +51,7 @@ def _resolve(arch: Arch) -> dict[str, str]:
     return source
 
 
-def _live_nodes(arch: Arch) -> dict[str, tuple[Op, tuple[str, ...]]]:
-    source = _resolve(arch)
+def _live_nodes(arch: Arch, source: dict[str, str]) -> dict[str, tuple[Op, tuple[str, ...]]]:
     return {
         layer.name: (op, tuple(source[name] for name in layer.inputs))
         for layer, op in zip(arch.layers, arch.ops(), strict=True)

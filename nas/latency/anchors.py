@@ -17,12 +17,12 @@ def anchors_of(space: SearchSpace, count: int) -> tuple[Arch, ...]:
     """Networks spread over a space's range of MACs, its smallest and largest among them; fewer in a tiny space."""
     rng = random.Random(f"anchors of {space.name}")
     drawn = (space.build(typical(space, rng)) for _ in range(POOL))
-    return tuple(spread(distinct([space.build(smallest), space.build(largest), *drawn]), count))
+    return tuple(spread(list(by_digest([space.build(smallest), space.build(largest), *drawn]).values()), count))
 
 
-def distinct(archs: Sequence[Arch]) -> list[Arch]:
-    """Each network once."""
-    return list({digest(arch): arch for arch in archs}.values())
+def by_digest(archs: Sequence[Arch]) -> dict[str, Arch]:
+    """Each network once, under its digest."""
+    return {digest(arch): arch for arch in archs}
 
 
 def spread(archs: Sequence[Arch], count: int) -> list[Arch]:

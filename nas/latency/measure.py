@@ -7,7 +7,7 @@ import hashlib
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nas.arch import Arch, cost, digest
 from nas.errors import DeviceError
-from nas.latency.anchors import anchors_of, distinct, spread
+from nas.latency.anchors import anchors_of, by_digest, spread
 from nas.latency.bench import Bench, Findings, MeasurePlan
 from nas.latency.context import in_context
 from nas.latency.design import cells_of, cover, suspects
@@ -130,11 +130,11 @@ def extend(
 def _split(space: SearchSpace, plan: MeasurePlan, rng: random.Random) -> tuple[list[Arch], list[Arch], list[Arch]]:
     """Networks to fit rows to, anchors, and held-out networks; a tiny space has none to hold back."""
     drawn = (space.build(typical(space, rng)) for _ in range(POOL))
-    every = distinct([space.build(largest), space.build(smallest), *drawn])
+    every = by_digest([space.build(largest), space.build(smallest), *drawn])
     anchors = list(anchors_of(space, plan.anchors))
     rest = _without(every, anchors)
-    heldout = spread(rest or every, plan.heldout)
-    return _without(rest, heldout) or every, anchors, heldout
+    heldout = spread(list((rest or every).values()), plan.heldout)
+    return list((_without(rest, heldout) or every).values()), anchors, heldout
 
 
 def _blank(bench: Bench, grain: Grain, findings: Findings) -> LatencyTable:
@@ -155,9 +155,9 @@ def _blank(bench: Bench, grain: Grain, findings: Findings) -> LatencyTable:
     )
 
 
-def _without(archs: Sequence[Arch], taken: Sequence[Arch]) -> list[Arch]:
+def _without(archs: Mapping[str, Arch], taken: Sequence[Arch]) -> dict[str, Arch]:
     digests = set(map(digest, taken))
-    return [arch for arch in archs if digest(arch) not in digests]
+    return {key: arch for key, arch in archs.items() if key not in digests}
 
 
 def _fitted(known: LatencyTable, findings: Findings, *, refine: bool = True) -> LatencyTable:
@@ -181,7 +181,7 @@ def _again(table: LatencyTable, findings: Findings, pool: Sequence[Arch], bench:
     doubtful = moved if bench.plan.cover else set()  # random networks show few kernels twice
     if not (refused or doubtful):
         return []
-    fresh = _without(pool, findings.archs)
+    fresh = list(_without(by_digest(pool), findings.archs).values())
     shown = [[key for key in bench.keys(arch) if key in doubtful or key in refused] for arch in fresh]
     telling = [keys if len(refused.intersection(keys)) <= 1 else [] for keys in shown]  # one suspect is guilty or not
     return [fresh[i] for i in cover(telling, count=0)[: int(AGAIN * len(findings.archs))]]

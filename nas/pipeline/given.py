@@ -61,12 +61,12 @@ def run_of(settings: Settings) -> RunDir:
     """The run that `network` names, or the one these settings belong to.
 
     Raises:
-        InputError: There is no such folder.
+        InputError: There is no such folder, or it is no run's.
     """
-    path = Path(settings.network) if settings.network else settings.runs_dir / settings.name
-    if not path.is_dir():
-        raise InputError(f"no run at {path}; give network=FOLDER, the folder of a finished run")
-    return RunDir(path=path)
+    run = RunDir(path=Path(settings.network) if settings.network else settings.runs_dir / settings.name)
+    if not run.config.exists():
+        raise InputError(f"no run at {run.path}; give network=FOLDER, the folder of a finished run")
+    return run
 
 
 def with_its_space(settings: Settings) -> Settings:

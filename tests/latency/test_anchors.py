@@ -9,7 +9,7 @@ import random
 import pytest
 
 from nas.arch import cost, digest
-from nas.latency.anchors import anchors_of, distinct, spread
+from nas.latency.anchors import anchors_of, by_digest, spread
 from nas.space import largest, smallest, uniform
 from tests.net.zoo import SPACE
 
@@ -50,7 +50,7 @@ def test_a_tiny_space_has_the_anchors_it_has() -> None:
 
 def test_networks_that_differ_in_names_alone_are_one() -> None:
     arch, other = SPACE.build(largest), SPACE.build(uniform(random.Random(2)))
-    assert distinct([arch, other, arch, other]) == [arch, other]
+    assert by_digest([arch, other, arch, other]) == {digest(arch): arch, digest(other): other}
 
 
 def test_a_spread_of_one_or_none() -> None:

@@ -172,13 +172,13 @@ def test_another_machines_table_may_be_used_on_demand(copied) -> None:
     assert "Another CPU" in outcome.out
 
 
-@pytest.mark.parametrize("command", ["trim", "export", "report", "profile"])
+@pytest.mark.parametrize("command", ["measure", "trim", "export", "report", "profile"])
 def test_a_network_that_is_not_there(home, steady, command) -> None:
     line = refused(home, command, "network=runs/nothing", "budget_ms=1")
     assert "runs/nothing" in line
 
 
-@pytest.mark.parametrize("command", ["trim", "export", "report", "profile"])
+@pytest.mark.parametrize("command", ["measure", "trim", "export", "report", "profile"])
 def test_a_folder_that_is_no_run(home, steady, tmp_path, command) -> None:
     (tmp_path / "empty").mkdir()
     assert str(tmp_path / "empty") in refused(home, command, f"network={tmp_path / 'empty'}", "budget_ms=1")
