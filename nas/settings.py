@@ -66,6 +66,7 @@ class SupernetSettings:
         init_network: The hand-designed network whose weights `init` holds, torchvision's or timm's file; None: `init`
             is a supernet's, safetensors.
         recalibration_images: Training images that a sliced network's batch norm is recalibrated on.
+        blend: Zero-cost score that a run's scores are drawn halfway to; None: none.
     """
 
     recipe: Recipe
@@ -75,9 +76,12 @@ class SupernetSettings:
     init: Path | None = None
     init_network: str | None = None
     recalibration_images: int = RECALIBRATION_IMAGES
+    blend: str | None = None
 
     def __post_init__(self) -> None:
         _require_images(self.recalibration_images)
+        if self.blend is not None:
+            require_proxy(self.blend, "accuracy.blend")
         if self.init_network is not None and self.init is None:
             raise InputError(f"accuracy.init_network={self.init_network} has no weights; give accuracy.init=FILE")
         self.make_strategy()

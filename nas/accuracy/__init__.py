@@ -1,5 +1,6 @@
-"""Arch -> how good it is: supernet, short training, zero-cost scores, any function; a filter before any of them."""
+"""Arch -> how good it is: supernet, short training, zero-cost scores, any function; a blend of two, a filter."""
 
+from nas.accuracy.blending import REFERENCES, Blended
 from nas.accuracy.callables import CallableEvaluator
 from nas.accuracy.evaluator import Evaluate, Evaluator, standard_error
 from nas.accuracy.filtering import Filter, Filtered
@@ -15,6 +16,8 @@ from nas.training import accuracy, require_statistics
 __all__ = [
     "PROXIES",
     "RECALIBRATION_IMAGES",
+    "REFERENCES",
+    "Blended",
     "CallableEvaluator",
     "Evaluate",
     "Evaluator",

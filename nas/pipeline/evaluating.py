@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, assert_never
 
 from nas.accuracy import (
+    REFERENCES,
+    Blended,
     CallableEvaluator,
     Evaluator,
     Filtered,
@@ -21,6 +23,7 @@ from nas.accuracy import (
 from nas.arch import Arch, to_json
 from nas.errors import InputError
 from nas.files import exclusive, write_whole
+from nas.latency.anchors import anchors_of
 from nas.net import Network, load_network, save_network
 from nas.pipeline.context import Context
 from nas.pipeline.starting import starting_weights
@@ -54,10 +57,8 @@ def oracle_of(ctx: Context) -> Oracle:
     wanted = ctx.settings.cheap_filter
     if wanted is None:
         return oracle
-    proxy = ProxyEvaluator(
-        wanted.proxy, ctx.dataset, seed=ctx.settings.seed, device=ctx.device, folder=ctx.run.path / "filter"
-    )
-    return Oracle(evaluator=Filtered(oracle.evaluator, proxy, share=wanted.share), supernet=oracle.supernet)
+    proxy = _proxy(ctx, wanted.proxy, ctx.run.path / "filter")
+    return replace(oracle, evaluator=Filtered(oracle.evaluator, proxy, share=wanted.share))
 
 
 def supernet_of(ctx: Context) -> SupernetEvaluator:
@@ -145,12 +146,16 @@ def keep_start(folder: Path, network: Network) -> None:
     write_whole(folder / _STARTED, to_json(network.arch))
 
 
+def _proxy(ctx: Context, name: str, folder: Path) -> ProxyEvaluator:
+    return ProxyEvaluator(name, ctx.dataset, seed=ctx.settings.seed, device=ctx.device, folder=folder)
+
+
 def _unfiltered(ctx: Context) -> Oracle:
     settings = ctx.settings.accuracy
     match settings:
         case SupernetSettings():
             supernet = supernet_of(ctx)
-            return Oracle(evaluator=supernet, supernet=supernet)
+            return Oracle(evaluator=_blended(ctx, supernet, settings.blend), supernet=supernet)
         case ShortTrainingSettings():
             return _short_training(ctx, settings)
         case ZeroCostSettings():
@@ -168,6 +173,12 @@ def _unfiltered(ctx: Context) -> Oracle:
             return Oracle(evaluator=_callable(ctx, settings), supernet=None)
         case _:
             assert_never(settings)
+
+
+def _blended(ctx: Context, supernet: SupernetEvaluator, blend: str | None) -> Evaluator:
+    if blend is None:
+        return supernet
+    return Blended(supernet, _proxy(ctx, blend, ctx.run.path / "blend"), anchors_of(ctx.space, REFERENCES))
 
 
 def _short_training(ctx: Context, settings: ShortTrainingSettings) -> Oracle:
