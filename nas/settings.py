@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from nas.accuracy import RECALIBRATION_IMAGES, Evaluate, Filter, require_proxy
+from nas.accuracy import BLEND_SHARE, RECALIBRATION_IMAGES, Evaluate, Filter, require_proxy
 from nas.arch import Arch
 from nas.data import Dataset
 from nas.errors import InputError, did_you_mean
@@ -66,7 +66,8 @@ class SupernetSettings:
         init_network: The hand-designed network whose weights `init` holds, torchvision's or timm's file; None: `init`
             is a supernet's, safetensors.
         recalibration_images: Training images that a sliced network's batch norm is recalibrated on.
-        blend: Zero-cost score that a run's scores are drawn halfway to; None: none.
+        blend: Zero-cost score that a run's scores are drawn towards; None: none.
+        blend_share: How far, 0 to 1.
     """
 
     recipe: Recipe
@@ -77,11 +78,14 @@ class SupernetSettings:
     init_network: str | None = None
     recalibration_images: int = RECALIBRATION_IMAGES
     blend: str | None = None
+    blend_share: float = BLEND_SHARE
 
     def __post_init__(self) -> None:
         _require_images(self.recalibration_images)
         if self.blend is not None:
             require_proxy(self.blend, "accuracy.blend")
+        if not 0 <= self.blend_share <= 1:
+            raise InputError(f"accuracy.blend_share={self.blend_share:g} must lie between 0 and 1")
         if self.init_network is not None and self.init is None:
             raise InputError(f"accuracy.init_network={self.init_network} has no weights; give accuracy.init=FILE")
         self.make_strategy()

@@ -11,6 +11,7 @@ SMALL_BARS = {
     "tau": ">= 0.60",
     "tau_in_band": ">= 0.35",
     "controls_above_in_band": "<= 0",
+    "controls_above_partial": "<= 0",
     "tau_two_supernets": ">= 0.70",
     "train_seconds": "<= 600",
     "level_within_4_share": ">= 1",

@@ -15,11 +15,14 @@ from supernet_bars import FULL_BARS, SMALL_BARS
 from supernet_stats import Floats
 from supernet_truth import SEEDS, TRUTH, read_truth, settings_of, space_of
 
-from nas.accuracy import SupernetEvaluator
+from nas.accuracy import REFERENCES, Blended, ProxyEvaluator, SupernetEvaluator
+from nas.latency.anchors import anchors_of
 from nas.latency.measure import MeasurePlan
 from nas.net import Supernet
 from nas.progress import silent
 from nas.training import Recipe, train_supernet
+
+BLEND = "naswot"  # as configs/accuracy/supernet.yaml says
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,3 +130,8 @@ class Bench:
     def evaluator(self, seed: int) -> SupernetEvaluator:
         """What scores networks with a supernet."""
         return SupernetEvaluator(self.supernet(seed), self.dataset)
+
+    def blended(self, seed: int) -> Blended:
+        """The same with what a run draws its scores towards."""
+        proxy = ProxyEvaluator(BLEND, self.dataset, device=self.device)
+        return Blended(self.evaluator(seed), proxy, anchors_of(self.space, REFERENCES))

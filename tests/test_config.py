@@ -119,6 +119,7 @@ def test_a_sweep_cannot_share_one_name() -> None:
         ([TARGET, "accuracy=zero_cost", "accuracy.score=synflw"], r"unknown accuracy.score 'synflw' \(did you mean 's"),
         ([TARGET, "accuracy=zero_cost", "accuracy.images=1"], "accuracy.images = 1: must be at least 8"),
         ([TARGET, "accuracy=zero_cost", "accuracy.filter=macs"], "leave it out with zero_cost"),
+        ([TARGET, "accuracy.blend_share=2"], "accuracy.blend_share=2 must lie between 0 and 1"),
         ([TARGET, "accuracy=zero_cost", "+accuracy.blend=macs"], "unknown key 'accuracy.blend'"),
         ([TARGET, "accuracy.blend=naswott"], r"unknown accuracy.blend 'naswott' \(did you mean 'naswot'\?\)"),
         ([TARGET, "accuracy=short_training", "accuracy.kept_share=2"], "accuracy.kept_share = 2"),

@@ -1,6 +1,6 @@
 """Arch -> how good it is: supernet, short training, zero-cost scores, any function; a blend of two, a filter."""
 
-from nas.accuracy.blending import REFERENCES, Blended
+from nas.accuracy.blending import BLEND_SHARE, REFERENCES, Blended
 from nas.accuracy.callables import CallableEvaluator
 from nas.accuracy.evaluator import Evaluate, Evaluator, standard_error
 from nas.accuracy.filtering import Filter, Filtered
@@ -14,6 +14,7 @@ from nas.accuracy.zero_cost import PROXIES
 from nas.training import accuracy, require_statistics
 
 __all__ = [
+    "BLEND_SHARE",
     "PROXIES",
     "RECALIBRATION_IMAGES",
     "REFERENCES",

@@ -155,7 +155,7 @@ def _unfiltered(ctx: Context) -> Oracle:
     match settings:
         case SupernetSettings():
             supernet = supernet_of(ctx)
-            return Oracle(evaluator=_blended(ctx, supernet, settings.blend), supernet=supernet)
+            return Oracle(evaluator=_blended(ctx, supernet, settings), supernet=supernet)
         case ShortTrainingSettings():
             return _short_training(ctx, settings)
         case ZeroCostSettings():
@@ -175,10 +175,11 @@ def _unfiltered(ctx: Context) -> Oracle:
             assert_never(settings)
 
 
-def _blended(ctx: Context, supernet: SupernetEvaluator, blend: str | None) -> Evaluator:
-    if blend is None:
+def _blended(ctx: Context, supernet: SupernetEvaluator, settings: SupernetSettings) -> Evaluator:
+    if settings.blend is None:
         return supernet
-    return Blended(supernet, _proxy(ctx, blend, ctx.run.path / "blend"), anchors_of(ctx.space, REFERENCES))
+    proxy = _proxy(ctx, settings.blend, ctx.run.path / "blend")
+    return Blended(supernet, proxy, anchors_of(ctx.space, REFERENCES), share=settings.blend_share)
 
 
 def _short_training(ctx: Context, settings: ShortTrainingSettings) -> Oracle:

@@ -1,4 +1,4 @@
-"""A blended score lies halfway between an evaluator's and what a zero-cost score makes one expect."""
+"""A blended score lies between an evaluator's and what a zero-cost score makes one expect."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def by_layers(arch: Arch) -> float:
     return len(arch.layers) / 100
 
 
-def blended(data, references=ARCHS, of=by_layers, *, is_accuracy: bool = True) -> Blended:
+def blended(data, references=ARCHS, of=by_layers, *, is_accuracy: bool = True, share: float = 0.5) -> Blended:
     evaluator = CallableEvaluator(of, name="layers", identity="layers", is_accuracy=is_accuracy)
-    return Blended(evaluator, ProxyEvaluator("macs", data), references)
+    return Blended(evaluator, ProxyEvaluator("macs", data), references, share=share)
 
 
 def test_means_and_spreads_of_both_count_alike(data) -> None:
@@ -32,6 +32,12 @@ def test_means_and_spreads_of_both_count_alike(data) -> None:
     expected = own.mean() + own.std() * (macs - macs.mean()) / macs.std()
     assert found == pytest.approx((own + expected) / 2)
     assert found.mean() == pytest.approx(own.mean())
+
+
+def test_nothing_and_all_of_the_zero_cost_score(data) -> None:
+    assert blended(data, share=0.0).scores(ARCHS) == pytest.approx([by_layers(arch) for arch in ARCHS])
+    by_macs = blended(data, share=1.0).scores(ARCHS)
+    assert sorted(ARCHS, key=lambda arch: cost(arch).macs) == [ARCHS[i] for i in np.argsort(by_macs, kind="stable")]
 
 
 def test_a_score_that_is_an_accuracy_stays_one(data) -> None:
@@ -53,4 +59,4 @@ def test_it_reports_as_both(data) -> None:
     assert evaluate.name == "layers and zero_cost macs"
     assert evaluate.is_accuracy
     assert evaluate.standard_error(0.5) is None
-    assert evaluate.identity != blended(data, ARCHS[1:]).identity
+    assert len({evaluate.identity, blended(data, ARCHS[1:]).identity, blended(data, share=0.2).identity}) == 3
