@@ -33,6 +33,7 @@ SETTINGS = (
     "accuracy.recipe.epochs=2",
     "accuracy.recipe.batch=32",
     "accuracy.recalibration_images=64",
+    "accuracy.blend=null",
     "searcher.trials=3",
     "finetune.epochs=2",
     "finetune.batch=32",
