@@ -60,6 +60,7 @@ class SupernetSettings:
     Attributes:
         recipe: How it is trained.
         strategy: Which networks a step trains.
+        largest_of: Of a single path: networks drawn a step, of which the largest is trained.
         random_paths: Of the sandwich: random networks a step.
         distill_from: Of the sandwich: share of the steps after which the others learn from the largest.
         init: Weights to start from; None: fresh ones.
@@ -72,6 +73,7 @@ class SupernetSettings:
 
     recipe: Recipe
     strategy: Literal["single_path", "sandwich"] = "single_path"
+    largest_of: int = 2
     random_paths: int = 2
     distill_from: float = 0.5
     init: Path | None = None
@@ -97,7 +99,7 @@ class SupernetSettings:
             InputError: A value is out of range.
         """
         if self.strategy == "single_path":
-            return SinglePath()
+            return SinglePath(largest_of=self.largest_of)
         return Sandwich(random_paths=self.random_paths, distill_from=self.distill_from)
 
 

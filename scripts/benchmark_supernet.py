@@ -13,7 +13,7 @@ Parts, in the order they run (about two hours on one quiet core with `--small`):
     speed      a supernet's step beside plain training of the average network; waiting for data; scoring
     decoding   JPEG files through the streaming loader beside processes that only decode
 
-`--small` is for two cores: at most ten minutes of training a supernet. The full form trains six times as long and is
+`--small` is for two cores: at most ten minutes of training a supernet. The full form trains 17 times as long and is
 meant for a GPU. What is trained is kept beside FILE, and the same command goes on where it stopped. `--quick` shrinks
 everything to see that it runs; its figures mean nothing. `train_truth.py` makes the truth.
 """
@@ -37,7 +37,7 @@ from supernet_speed import speed
 from supernet_stats import Floats, ceiling, pairs_in_band, plain, ranking, tau
 from supernet_truth import TARGET
 
-from nas.accuracy import ProxyEvaluator, SupernetEvaluator
+from nas.accuracy import ProxyEvaluator
 from nas.arch import Arch
 from nas.errors import NasError
 from nas.net import Network
@@ -105,28 +105,17 @@ def _one_epoch(bench: Bench, arch: Arch) -> float:
 def level(bench: Bench) -> dict[str, Any]:
     """Inherited accuracy on the test images beside stand-alone accuracy on them.
 
-    A supernet that is trained for much longer than the truth's networks lies above them. One that is trained for less
-    lies about where they do, ranks them less well and is worth less to them, which is told too.
+    A supernet that is trained for much longer than the truth's networks lies above them, one that is trained for less
+    lies about where they do, and ranks them as well.
     """
-    shorter = bench.shorter()
-    over, short = (_over(bench, evaluator) for evaluator in (bench.evaluator(SUPERNETS[0]), shorter))
-    scores = np.array(bench.once("scores", "shorter", lambda: shorter.scores(bench.archs)))
+    dataset, evaluator = bench.dataset, bench.evaluator(SUPERNETS[0])
+    inherited = np.array([accuracy(evaluator.network(arch), dataset.test, dataset) for arch in bench.archs])
+    over: Floats = inherited - bench.mean
     return {
         "level_points": [100 * float(value) for value in (over.min(), over.mean(), over.max())],
         "level_within_4_share": float((np.abs(over) <= WITHIN).mean()),
         "level_not_4_below_share": float((over >= -WITHIN).mean()),
-        "shorter_level_points": [100 * float(value) for value in (short.min(), short.mean(), short.max())],
-        "shorter_level_within_4_share": float((np.abs(short) <= WITHIN).mean()),
-        "shorter_ranking": plain(ranking(scores, bench.mean, ms=bench.ms, macs=bench.macs)),
     }
-
-
-def _over(bench: Bench, evaluator: SupernetEvaluator) -> Floats:
-    """Inherited less stand-alone accuracy, (networks,)."""
-    dataset = bench.dataset
-    inherited = np.array([accuracy(evaluator.network(arch), dataset.test, dataset) for arch in bench.archs])
-    over: Floats = inherited - bench.mean
-    return over
 
 
 def finetuned(bench: Bench) -> dict[str, Any]:

@@ -16,7 +16,6 @@ SMALL_BARS = {
     "train_seconds": "<= 600",
     "level_within_4_share": ">= 1",
     "level_not_4_below_share": ">= 1",
-    "shorter_level_within_4_share": ">= 1",
     "finetuned_above_standalone": ">= 0.9",
     "rivals_above": "<= 0",
     "overhead": "<= 1.15",

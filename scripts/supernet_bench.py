@@ -31,8 +31,6 @@ class Size:
 
     Attributes:
         supernet: How a supernet is trained.
-        shorter: A training of less than half of that, after which inherited accuracy is about that of networks trained
-            alone.
         finetune_lr: Peak rate of fine-tuning for a quarter of the truth's steps.
         networks: At most so many networks of the truth.
         steps: Of every other training, where it is not the truth's; None: the truth's.
@@ -41,7 +39,6 @@ class Size:
     """
 
     supernet: Recipe
-    shorter: Recipe
     bars: Mapping[str, str]
     finetune_lr: float = 0.05
     networks: int = 1000
@@ -51,11 +48,10 @@ class Size:
     plan: MeasurePlan | None = None
 
 
-SMALL = Size(supernet=Recipe(epochs=20), shorter=Recipe(epochs=9), bars=SMALL_BARS)
-FULL = Size(supernet=Recipe(epochs=150), shorter=Recipe(epochs=9), bars=FULL_BARS)
+SMALL = Size(supernet=Recipe(epochs=9), bars=SMALL_BARS)
+FULL = Size(supernet=Recipe(epochs=150), bars=FULL_BARS)
 QUICK = Size(
     supernet=Recipe(steps=40),
-    shorter=Recipe(steps=20),
     bars=SMALL_BARS,
     networks=4,
     steps=20,
@@ -111,20 +107,19 @@ class Bench:
 
     def supernet(self, seed: int) -> Supernet:
         """A trained supernet; the first call trains it."""
-        return self._trained(self.size.supernet, seed, f"supernet{seed}")
-
-    def shorter(self) -> SupernetEvaluator:
-        """What scores networks with a supernet that was trained for a shorter time."""
-        return SupernetEvaluator(self._trained(self.size.shorter, 0, "shorter"), self.dataset)
-
-    def _trained(self, recipe: Recipe, seed: int, name: str) -> Supernet:
-        start, path = time.monotonic(), self._file.with_suffix(f".{name}.safetensors")
+        start, path = time.monotonic(), self._file.with_suffix(f".supernet{seed}.safetensors")
         begun = path.exists()
         supernet = train_supernet(
-            self.space, self.dataset, recipe, seed=seed, device=self.device, checkpoint=path, progress=silent
+            self.space,
+            self.dataset,
+            self.size.supernet,
+            seed=seed,
+            device=self.device,
+            checkpoint=path,
+            progress=silent,
         )
         if not begun:
-            self.keep({f"train_seconds_{name}": time.monotonic() - start})
+            self.keep({f"train_seconds_supernet{seed}": time.monotonic() - start})
         return supernet
 
     def evaluator(self, seed: int) -> SupernetEvaluator:

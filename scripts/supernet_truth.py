@@ -21,7 +21,7 @@ TRUTH = Path(__file__).parent / "supernet_truth.json"
 SPACE = "mobilenet_v3_32px"
 TARGET = "intel_cpu"
 IMAGE_CHANNELS, CLASSES = 3, 10
-NETWORKS = 24
+NETWORKS = 48
 SEEDS = (0, 1)
 RECIPE = Recipe(epochs=3)  # of 45,000 images in batches of 64: 2,109 steps
 DRAWN = 20_000  # networks that those of the truth are chosen from

@@ -2,10 +2,10 @@
 
     python scripts/train_truth.py [--file FILE] [--cache FOLDER] [--networks N] [--epochs N] [--device cpu] [--seeds N]
 
-About 70 minutes of one quiet core for 24 networks (minutes on a GPU). The file is written after every training; the
-same command goes on where it stopped, inside a training too. The networks are drawn once, spread over the latency that
-a table measured here predicts; a file that has fewer than N keeps its own, all priced anew by the table that spreads
-the others. `--seeds 1` trains the missing ones with the first seed only.
+About 70 minutes of one quiet core for 24 networks and two seeds (minutes on a GPU). The file is written after every
+training; the same command goes on where it stopped, inside a training too. The networks are drawn once, spread over the
+latency that a table measured here predicts; a file that has fewer than N keeps its own, all priced anew by the table
+that spreads the others. `--seeds 1` trains the missing ones with the first seed only.
 """
 
 from __future__ import annotations

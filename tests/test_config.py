@@ -105,6 +105,7 @@ def test_a_sweep_cannot_share_one_name() -> None:
         ([TARGET, "accuracy=supernett"], r"unknown accuracy 'supernett' \(did you mean 'supernet'\?\)"),
         ([TARGET, "accuracy.kind=supernett"], r"unknown accuracy.kind 'supernett' \(did you mean 'supernet'\?\)"),
         ([TARGET, "accuracy.strategy=sandwhich"], r"accuracy.strategy = 'sandwhich'.*did you mean 'sandwich'"),
+        ([TARGET, "accuracy.largest_of=0"], "accuracy.largest_of=0 must be at least 1"),
         ([TARGET, "accuracy.strategy=sandwich", "accuracy.random_paths=-1"], "accuracy.random_paths=-1"),
         ([TARGET, "finetune.lr=-1"], "^finetune.lr=-1 must be above 0"),
         ([TARGET, "finetune.augment.mixup=-1"], "^finetune.augment.mixup = -1: must be at least 0"),

@@ -16,7 +16,7 @@ from nas.training.recipe import Recipe
 from nas.training.starting import start_from
 from nas.training.strategies import Paths, SinglePath, Strategy, step_of
 
-UNIFORM = SinglePath()
+SINGLE_PATH = SinglePath()
 
 
 def train_supernet(
@@ -24,7 +24,7 @@ def train_supernet(
     dataset: Dataset,
     recipe: Recipe,
     *,
-    strategy: Strategy = UNIFORM,
+    strategy: Strategy = SINGLE_PATH,
     seed: int,
     device: str = "cpu",
     checkpoint: Path | None = None,
@@ -70,7 +70,7 @@ def supernet_job(
     dataset: Dataset,
     recipe: Recipe,
     *,
-    strategy: Strategy = UNIFORM,
+    strategy: Strategy = SINGLE_PATH,
     seed: int,
     device: str = "cpu",
     checkpoint: Path | None = None,

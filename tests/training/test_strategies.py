@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from nas.arch import cost
 from nas.data import Augmentation, Dataset
 from nas.errors import InputError
 from nas.net import Supernet, batch_statistics
-from nas.space import largest, smallest
+from nas.space import largest, smallest, uniform
 from nas.training import Recipe, Sandwich, SinglePath, train_supernet
 from nas.training.step import StepInput, loss_of
 from nas.training.strategies import Paths, step_of
@@ -66,6 +67,15 @@ def test_a_single_path_leaves_other_weights_alone(data: Dataset) -> None:
     found, _ = gradients(paths_of(data), SinglePath(), given(data))
     assert "stem.weight" in found
     assert len(found) < len(list(paths_of(data).supernet.parameters()))
+
+
+def test_a_single_path_trains_the_largest_of_those_drawn(data: Dataset) -> None:
+    seen = given(data)
+    drawn = [SPACE.build(uniform(rng)) for rng in [random.Random(0)] for _ in range(3)]
+    paths = paths_of(data)
+    expected = paths.loss(paths.logits(max(drawn, key=lambda arch: cost(arch).macs), seen), seen)
+    _, loss = gradients(paths, SinglePath(largest_of=3), seen)
+    assert loss == pytest.approx(float(expected.detach()))
 
 
 def test_each_network_reads_its_own_resolution(data: Dataset) -> None:
