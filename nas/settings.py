@@ -73,7 +73,7 @@ class SupernetSettings:
 
     recipe: Recipe
     strategy: Literal["single_path", "sandwich"] = "single_path"
-    largest_of: int = 2
+    largest_of: int = 3
     random_paths: int = 2
     distill_from: float = 0.5
     init: Path | None = None

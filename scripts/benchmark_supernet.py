@@ -106,29 +106,30 @@ def level(bench: Bench) -> dict[str, Any]:
     """Inherited accuracy on the test images beside stand-alone accuracy on them.
 
     A supernet that is trained for much longer than the truth's networks lies above them, one that is trained for less
-    lies about where they do, and ranks them as well.
+    lies about where they do, and ranks them as well. Held to the networks that were trained alone with every seed: one
+    training tells only to within a point or two what a network reaches.
     """
     dataset, evaluator = bench.dataset, bench.evaluator(SUPERNETS[0])
     inherited = np.array([accuracy(evaluator.network(arch), dataset.test, dataset) for arch in bench.archs])
-    over: Floats = inherited - bench.mean
+    every: Floats = inherited - bench.mean
+    over = every[bench.sure]
     return {
         "level_points": [100 * float(value) for value in (over.min(), over.mean(), over.max())],
         "level_within_4_share": float((np.abs(over) <= WITHIN).mean()),
-        "level_not_4_below_share": float((over >= -WITHIN).mean()),
+        "level_within_4_share_one_seed_too": float((np.abs(every) <= WITHIN).mean()),
     }
 
 
 def finetuned(bench: Bench) -> dict[str, Any]:
     """A quarter of the steps, from inherited weights; of the networks that were trained alone with every seed."""
     evaluator, dataset = bench.evaluator(SUPERNETS[0]), bench.dataset
-    sure = np.flatnonzero(np.isfinite(bench.alone).all(axis=1))
 
     def tuned(arch: Arch) -> float:
         network = fine_tune(evaluator.network(arch), dataset, bench.quarter, seed=0, device=bench.device)
         return accuracy(network, dataset.test, dataset)
 
-    reached = [bench.once("tuned", str(i), partial(tuned, bench.archs[i])) for i in sure]
-    gain = np.array(reached) - bench.mean[sure]
+    reached = [bench.once("tuned", str(i), partial(tuned, bench.archs[i])) for i in bench.sure]
+    gain = np.array(reached) - bench.mean[bench.sure]
     return {"finetuned_above_standalone": float((gain > 0).mean()), "finetuned_gain_points": 100 * float(gain.mean())}
 
 

@@ -15,7 +15,6 @@ SMALL_BARS = {
     "tau_two_supernets": ">= 0.70",
     "train_seconds": "<= 600",
     "level_within_4_share": ">= 1",
-    "level_not_4_below_share": ">= 1",
     "finetuned_above_standalone": ">= 0.9",
     "rivals_above": "<= 0",
     "overhead": "<= 1.15",

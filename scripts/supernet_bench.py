@@ -16,6 +16,7 @@ from supernet_stats import Floats
 from supernet_truth import SEEDS, TRUTH, read_truth, settings_of, space_of
 
 from nas.accuracy import REFERENCES, Blended, ProxyEvaluator, SupernetEvaluator
+from nas.data import Dataset
 from nas.latency.anchors import anchors_of
 from nas.latency.measure import MeasurePlan
 from nas.net import Supernet
@@ -48,7 +49,7 @@ class Size:
     plan: MeasurePlan | None = None
 
 
-SMALL = Size(supernet=Recipe(epochs=9), bars=SMALL_BARS)
+SMALL = Size(supernet=Recipe(epochs=10), bars=SMALL_BARS)
 FULL = Size(supernet=Recipe(epochs=150), bars=FULL_BARS)
 QUICK = Size(
     supernet=Recipe(steps=40),
@@ -79,6 +80,7 @@ class Bench:
         # test accuracy alone, (networks, seeds), NaN where a network was not trained with a seed; and its mean
         self.alone: Floats = np.array([[own.get(seed, np.nan) for seed in SEEDS] for own in by_seed])
         self.mean: Floats = np.nanmean(self.alone, axis=1)
+        self.sure = np.flatnonzero(np.isfinite(self.alone).all(axis=1))  # trained alone with every seed
 
     @property
     def recipe(self) -> Recipe:
@@ -126,7 +128,8 @@ class Bench:
         """What scores networks with a supernet."""
         return SupernetEvaluator(self.supernet(seed), self.dataset)
 
-    def blended(self, seed: int) -> Blended:
+    def blended(self, seed: int, dataset: Dataset | None = None) -> Blended:
         """The same with what a run draws its scores towards."""
-        proxy = ProxyEvaluator(BLEND, self.dataset, device=self.device)
-        return Blended(self.evaluator(seed), proxy, anchors_of(self.space, REFERENCES))
+        dataset = dataset or self.dataset
+        proxy = ProxyEvaluator(BLEND, dataset, device=self.device)
+        return Blended(SupernetEvaluator(self.supernet(seed), dataset), proxy, anchors_of(self.space, REFERENCES))

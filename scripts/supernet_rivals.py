@@ -151,7 +151,7 @@ def _timed(bench: Bench) -> list[Rival]:
 
 def _best(bench: Bench, members: list[tuple[Arch, Choices]]) -> tuple[Arch, Choices]:
     """The member with the best score of the first ones."""
-    evaluator, members = bench.evaluator(SEEDS[0]), members[: bench.size.trials]
+    evaluator, members = bench.blended(SEEDS[0]), members[: bench.size.trials]
     scores = evaluator.scores([arch for arch, _ in members])
     return members[int(np.argmax(scores))]
 
