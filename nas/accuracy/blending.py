@@ -11,6 +11,7 @@ the evaluator's kind: an accuracy where that is one. Nothing is fitted to traine
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -46,7 +47,7 @@ class Blended:
     @cached_property
     def identity(self) -> str:
         """Of both, and of the reference networks."""
-        own = " ".join(map(digest, self._references))
+        own = hashlib.sha256(" ".join(map(digest, self._references)).encode()).hexdigest()[:12]
         return f"{self._evaluator.identity} blended {self._share:g} with {self._proxy.identity} over {own}"
 
     def __call__(self, arch: Arch) -> float:
