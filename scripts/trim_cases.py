@@ -28,7 +28,7 @@ from trim_rows import key_of, timed_rows, trim_seconds, verdict
 from nas.arch import from_json
 
 MARGIN = 0.008  # share of a budget that predictions leave
-HIGH, LOW = 1 - 0.001, 1 - 0.025  # shares of the budget that a measured latency must lie between, or it is trimmed anew
+HIGH, LOW = 1 - 0.006, 1 - 0.025  # shares of the budget that a measured latency must lie between, or it is trimmed anew
 ATTEMPTS = 4
 PILOT_ROUNDS = 25
 NEAR = 0.06  # candidates that are timed beside a trimmed network are this near to it
