@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from nas.accuracy import BLEND_SHARE, RECALIBRATION_IMAGES, Evaluate, Filter, require_proxy
+from nas.accuracy import BLEND_SHARE, PROXY_IMAGES, RECALIBRATION_IMAGES, Evaluate, Filter, require_proxy
 from nas.arch import Arch
 from nas.data import Dataset
 from nas.errors import InputError, did_you_mean
@@ -151,7 +151,7 @@ class ZeroCostSettings:
     """
 
     score: str
-    images: int = 64
+    images: int = PROXY_IMAGES
     recalibration_images: int = RECALIBRATION_IMAGES
 
     def __post_init__(self) -> None:

@@ -21,9 +21,8 @@ from nas.latency.anchors import anchors_of
 from nas.latency.measure import MeasurePlan
 from nas.net import Supernet
 from nas.progress import silent
+from nas.settings import SupernetSettings
 from nas.training import Recipe, train_supernet
-
-BLEND = "naswot"  # as configs/accuracy/supernet.yaml says
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,6 +129,9 @@ class Bench:
 
     def blended(self, seed: int, dataset: Dataset | None = None) -> Blended:
         """The same with what a run draws its scores towards."""
-        dataset = dataset or self.dataset
-        proxy = ProxyEvaluator(BLEND, dataset, device=self.device)
-        return Blended(SupernetEvaluator(self.supernet(seed), dataset), proxy, anchors_of(self.space, REFERENCES))
+        dataset, settings = dataset or self.dataset, self.settings.accuracy
+        assert isinstance(settings, SupernetSettings)
+        assert settings.blend is not None
+        proxy = ProxyEvaluator(settings.blend, dataset, device=self.device)
+        supernet, references = SupernetEvaluator(self.supernet(seed), dataset), anchors_of(self.space, REFERENCES)
+        return Blended(supernet, proxy, references, share=settings.blend_share)

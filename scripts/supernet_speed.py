@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,14 +45,10 @@ def speed(bench: Bench) -> dict[str, Any]:
 
 def average_network(bench: Bench) -> Arch:
     """The network whose MACs are nearest to the mean of those that a supernet's steps train."""
-    rng, drawn = random.Random(0), SINGLE_PATH.largest_of
-    archs = [_largest([bench.space.build(uniform(rng)) for _ in range(drawn)]) for _ in range(AVERAGED)]
+    rng = random.Random(0)
+    archs = [SINGLE_PATH.draw(bench.space, rng) for _ in range(AVERAGED)]
     macs = np.array([cost(arch).macs for arch in archs])
     return archs[int(np.abs(macs - macs.mean()).argmin())]
-
-
-def _largest(archs: Sequence[Arch]) -> Arch:
-    return max(archs, key=lambda arch: cost(arch).macs)
 
 
 def _rate(paces: list[Pace]) -> float:

@@ -6,7 +6,7 @@ from nas.accuracy.evaluator import Evaluate, Evaluator, standard_error
 from nas.accuracy.filtering import Filter, Filtered
 from nas.accuracy.inputs import RECALIBRATION_IMAGES
 from nas.accuracy.kept import Kept
-from nas.accuracy.proxy import ProxyEvaluator, require_proxy
+from nas.accuracy.proxy import PROXY_IMAGES, ProxyEvaluator, require_proxy
 from nas.accuracy.short_training import ShortTrainingEvaluator
 from nas.accuracy.supernet import SupernetEvaluator
 from nas.accuracy.validation import ValidationScore
@@ -16,6 +16,7 @@ from nas.training import accuracy, require_statistics
 __all__ = [
     "BLEND_SHARE",
     "PROXIES",
+    "PROXY_IMAGES",
     "RECALIBRATION_IMAGES",
     "REFERENCES",
     "Blended",

@@ -22,7 +22,7 @@ from nas.accuracy.proxy import ProxyEvaluator
 from nas.arch import Arch, digest
 
 REFERENCES = 32  # networks
-BLEND_SHARE = 0.6  # of the zero-cost score; 0.5 to 0.75 rank alike (measured, `scripts/benchmark_supernet.py`)
+BLEND_SHARE = 0.6  # of the zero-cost score; 0.5 to 0.75 rank alike (measured on scripts/supernet_truth.json)
 
 
 class Blended:

@@ -12,7 +12,7 @@ from nas.arch import Arch
 from nas.data import Dataset
 from nas.errors import InputError, did_you_mean
 
-IMAGES = 64
+PROXY_IMAGES = 64
 
 
 def require_proxy(name: str, where: str) -> None:
@@ -35,7 +35,7 @@ class ProxyEvaluator:
         proxy: str,
         dataset: Dataset,
         *,
-        images: int = IMAGES,
+        images: int = PROXY_IMAGES,
         seed: int = 0,
         device: str = "cpu",
         folder: Path | None = None,

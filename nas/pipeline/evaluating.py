@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, assert_never
 
 from nas.accuracy import (
+    PROXY_IMAGES,
     REFERENCES,
     Blended,
     CallableEvaluator,
@@ -57,7 +58,9 @@ def oracle_of(ctx: Context) -> Oracle:
     wanted = ctx.settings.cheap_filter
     if wanted is None:
         return oracle
-    proxy = _proxy(ctx, wanted.proxy, ctx.run.path / "filter")
+    proxy = ProxyEvaluator(
+        wanted.proxy, ctx.dataset, seed=ctx.settings.seed, device=ctx.device, folder=ctx.run.path / "filter"
+    )
     return replace(oracle, evaluator=Filtered(oracle.evaluator, proxy, share=wanted.share))
 
 
@@ -146,10 +149,6 @@ def keep_start(folder: Path, network: Network) -> None:
     write_whole(folder / _STARTED, to_json(network.arch))
 
 
-def _proxy(ctx: Context, name: str, folder: Path) -> ProxyEvaluator:
-    return ProxyEvaluator(name, ctx.dataset, seed=ctx.settings.seed, device=ctx.device, folder=folder)
-
-
 def _unfiltered(ctx: Context) -> Oracle:
     settings = ctx.settings.accuracy
     match settings:
@@ -159,15 +158,7 @@ def _unfiltered(ctx: Context) -> Oracle:
         case ShortTrainingSettings():
             return _short_training(ctx, settings)
         case ZeroCostSettings():
-            parts = {"score": settings.score, "images": settings.images}
-            proxy = ProxyEvaluator(
-                settings.score,
-                ctx.dataset,
-                images=settings.images,
-                seed=ctx.settings.seed,
-                device=ctx.device,
-                folder=_scores(ctx, parts),
-            )
+            proxy = _shared_proxy(ctx, settings.score, images=settings.images)
             return Oracle(evaluator=proxy, supernet=None)
         case CallableSettings():
             return Oracle(evaluator=_callable(ctx, settings), supernet=None)
@@ -178,8 +169,14 @@ def _unfiltered(ctx: Context) -> Oracle:
 def _blended(ctx: Context, supernet: SupernetEvaluator, settings: SupernetSettings) -> Evaluator:
     if settings.blend is None:
         return supernet
-    proxy = _proxy(ctx, settings.blend, ctx.run.path / "blend")
+    proxy = _shared_proxy(ctx, settings.blend)
     return Blended(supernet, proxy, anchors_of(ctx.space, REFERENCES), share=settings.blend_share)
+
+
+def _shared_proxy(ctx: Context, score: str, *, images: int = PROXY_IMAGES) -> ProxyEvaluator:
+    """A zero-cost score, kept for every run that asks for the same."""
+    folder = _scores(ctx, {"score": score, "images": images})
+    return ProxyEvaluator(score, ctx.dataset, images=images, seed=ctx.settings.seed, device=ctx.device, folder=folder)
 
 
 def _short_training(ctx: Context, settings: ShortTrainingSettings) -> Oracle:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 from typing import assert_never
 
 from torch import Tensor
@@ -38,6 +39,11 @@ class SinglePath:
     def __post_init__(self) -> None:
         if self.largest_of < 1:
             raise InputError(f"largest_of={self.largest_of} must be at least 1")
+
+    def draw(self, space: SearchSpace, rng: Random) -> Arch:
+        """The network that a step trains."""
+        drawn = [space.build(uniform(rng)) for _ in range(self.largest_of)]
+        return max(drawn, key=lambda arch: cost(arch).macs)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,9 +116,7 @@ def single_path(paths: Paths, settings: SinglePath) -> Step:
     """Train one random network a step, the largest of some."""
 
     def step(given: StepInput, backward: Backward) -> Tensor:
-        drawn = [paths.space.build(uniform(given.rng)) for _ in range(settings.largest_of)]
-        arch = max(drawn, key=lambda one: cost(one).macs)
-        loss = paths.loss(paths.logits(arch, given), given)
+        loss = paths.loss(paths.logits(settings.draw(paths.space, given.rng), given), given)
         backward(loss)
         return loss.detach()
 

@@ -61,13 +61,12 @@ def test_short_trainings_behind_a_filter(other, steady) -> None:
 
 
 def test_a_supernet_blended_with_a_zero_cost_score(copied) -> None:
-    plain = load(copied.run.report)
     outcome = copied.do("search", "accuracy.blend=naswot", "name=blended")
     assert outcome.code == 0, outcome.err
     report = load(copied.path / "runs" / "blended" / "report.json")
     assert report.search.evaluator == "supernet and zero_cost naswot"
     assert "(supernet and zero_cost naswot), trained " in outcome.out
-    assert "supernet" not in report.seconds or report.seconds["supernet"] < plain.seconds["supernet"]
+    assert len(list((copied.path / "runs" / ".cache").glob("supernet-*"))) == 1  # the plain run's
 
 
 def test_an_accuracy_without_a_supernet_trains_none(other, steady) -> None:
