@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 from trim_bench import RATIOS, Bench, Setup
@@ -54,6 +55,7 @@ def _trim(bench: Bench, jobs: Jobs, ratio: float) -> None:
     start = f"{key_of(NETADAPT, RATIOS[place - 1])}.start" if place else "base"
     corrections = dict.fromkeys(bench.size.networks, 1.0)
     shares: dict[str, dict[int, float]] = {name: {} for name in corrections}  # of the latency, by attempt
+    errors: dict[str, list[float]] = {name: [] for name in corrections}  # each network errs in its own way: averaged
     for attempt in range(ATTEMPTS):
         key = f"{key_of(NETADAPT, ratio)}.attempt{attempt}"
         wanted = {
@@ -72,10 +74,9 @@ def _trim(bench: Bench, jobs: Jobs, ratio: float) -> None:
         measured = bench.once("trim_timed", timing, partial(_used, bench, list(corrections), key))
         for name, share in measured.items():
             shares[name][attempt] = share
+            errors[name].append(share / _predicted(bench, name, key))
         corrections = {
-            name: share / _predicted(bench, name, key)
-            for name, share in measured.items()
-            if not LOW <= share / ratio <= HIGH
+            name: fmean(errors[name]) for name, share in measured.items() if not LOW <= share / ratio <= HIGH
         }
         if not corrections:
             break
