@@ -55,7 +55,7 @@ def _trim(bench: Bench, jobs: Jobs, ratio: float) -> None:
     start = f"{key_of(NETADAPT, RATIOS[place - 1])}.start" if place else "base"
     corrections = dict.fromkeys(bench.size.networks, 1.0)
     shares: dict[str, dict[int, float]] = {name: {} for name in corrections}  # of the latency, by attempt
-    errors: dict[str, list[float]] = {name: [] for name in corrections}  # each network errs in its own way: averaged
+    errors: dict[str, list[float]] = {name: [] for name in corrections}  # of predictions, by attempt
     for attempt in range(ATTEMPTS):
         key = f"{key_of(NETADAPT, ratio)}.attempt{attempt}"
         wanted = {
@@ -76,12 +76,22 @@ def _trim(bench: Bench, jobs: Jobs, ratio: float) -> None:
             shares[name][attempt] = share
             errors[name].append(share / _predicted(bench, name, key))
         corrections = {
-            name: fmean(errors[name]) for name, share in measured.items() if not LOW <= share / ratio <= HIGH
+            name: _correction(errors[name], over=share > HIGH * ratio)
+            for name, share in measured.items()
+            if not LOW <= share / ratio <= HIGH
         }
         if not corrections:
             break
     for name, own in shares.items():
         _adopt(bench, name, ratio, own)
+
+
+def _correction(errors: Sequence[float], *, over: bool) -> float:
+    """What predictions are taken to err by: the most seen where that still was too slow, else the mean of attempts.
+
+    Each network errs in its own way; by the last one's error alone, attempts swing about the budget.
+    """
+    return max(errors) if over else fmean(errors)
 
 
 def _adopt(bench: Bench, name: str, ratio: float, shares: Mapping[int, float]) -> None:
