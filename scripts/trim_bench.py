@@ -34,6 +34,7 @@ RATIOS = (0.75, 0.6, 0.5)
 GRAIN = 16  # where the target's file and its table say nothing
 SEED = 0
 TABLES = 3  # times that a table is measured whose proof is poor
+SESSIONS = 5  # in which a network is timed whose latency is held against its budget
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,11 +170,26 @@ class Bench:
         """Of channels, on this target."""
         return self.settings.target.grain or GRAIN
 
-    def measured_ms(self, archs: Sequence[Arch], *, rounds: int | None = None) -> list[float]:
-        """Medians of networks that are timed in turn, for seconds: a core's speed changes in tenths of one."""
+    def measured_ms(self, archs: Sequence[Arch], *, rounds: int | None = None, sessions: int = 1) -> list[float]:
+        """Medians of networks that are timed in turn, for seconds: a core's speed changes in tenths of one.
+
+        Args:
+            archs: What is timed.
+            rounds: Runs of each in a session.
+            sessions: Processes of which the mean is taken: what networks take beside each other differs by a percent
+                from one process to the next.
+        """
         rounds = rounds or max(self.size.rounds, self.size.runs // len(archs))
-        runs = measure_networks(self.settings.target, archs, rounds=rounds, seed=SEED, progress=silent)
-        return [float(us) / 1000 for us in np.median(runs.samples_us, axis=1)]
+        medians_us = [
+            np.median(
+                measure_networks(
+                    self.settings.target, archs, rounds=rounds, seed=SEED + session, progress=silent
+                ).samples_us,
+                axis=1,
+            )
+            for session in range(sessions)
+        ]
+        return [float(us) / 1000 for us in np.mean(medians_us, axis=0)]
 
     def save(self, name: str, key: str, network: Network) -> None:
         """Keep a network of a case."""

@@ -8,7 +8,7 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
-from trim_bench import RATIOS, Bench, Setup
+from trim_bench import RATIOS, SESSIONS, Bench, Setup
 from trim_jobs import Jobs, job
 from trim_methods import (
     NETADAPT,
@@ -106,7 +106,7 @@ def _adopt(bench: Bench, name: str, ratio: float, shares: Mapping[int, float]) -
 def _used(bench: Bench, names: Sequence[str], key: str) -> dict[str, float]:
     """Share of each network's latency that its trimmed form takes, timed in turn."""
     archs = [arch for name in names for arch in (bench.arch(name), bench.saved_arch(name, key))]
-    ms = bench.measured_ms(archs)
+    ms = bench.measured_ms(archs, sessions=SESSIONS)
     return {name: ms[2 * i + 1] / ms[2 * i] for i, name in enumerate(names)}
 
 

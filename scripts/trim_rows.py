@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from trim_bench import RATIOS, Bench
+from trim_bench import RATIOS, SESSIONS, Bench
 from trim_methods import NETADAPT, ONE_SHOT, PRUNING, UNIFORM, UNTRIMMED
 
 from nas.arch import Arch, cost
@@ -40,7 +40,7 @@ def timed_rows(bench: Bench, name: str) -> list[dict[str, Any]]:
             method for method in (NETADAPT, UNIFORM, ONE_SHOT, PRUNING) if f"{name} {key_of(method, ratio)}" in trained
         ]
         archs: list[Arch] = [bench.arch(name), *(bench.saved_arch(name, key_of(one, ratio)) for one in methods)]
-        whole_ms, *ms = bench.measured_ms(archs)
+        whole_ms, *ms = bench.measured_ms(archs, sessions=SESSIONS)
         scale = whole_ms / bench.model(name).arch_ms(archs[0])
         if not rows:
             own = {"measured_ms": whole_ms, "budget_ms": whole_ms, "predicted_ms": whole_ms}
