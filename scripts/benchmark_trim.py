@@ -10,8 +10,8 @@ trimmed to 0.75, 0.6 and 0.5 of their measured latency. Parts, in the order they
     choices    what each way of choosing moves costs and brings, at 0.6 of MobileNetV3-Small
     longer     rows of the untrimmed networks, trained in one piece for as long as the trimmed ones in total
 
-`--small` is for two cores (about 100 minutes, the last two parts apart): 20,000 images, two processes of one thread. The
-full form takes all images and ten times the epochs and is meant for a GPU (`--device cuda --workers 1`). What is found
+`--small` is for two cores (100 minutes, the last two parts apart): 20,000 images, two processes of one thread. The full
+form takes all images and ten times the epochs and is meant for a GPU (`--device cuda --workers 1`). What is found
 is kept in FILE and in a folder beside it; the same command goes on where it stopped. Torch-Pruning takes part where it
 is installed (`pip install torch-pruning`). Nothing else should run: latencies are timed.
 """
