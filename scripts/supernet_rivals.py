@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from medians import medians_ms
 from supernet_bench import Bench
 from supernet_truth import SEEDS, drawn_members
 
@@ -25,7 +26,6 @@ from nas.arch import Arch, cost, digest
 from nas.convert import build
 from nas.errors import InputError
 from nas.latency.measure import measure_space, model_of
-from nas.latency.session import measure_networks
 from nas.net import Network
 from nas.progress import silent
 from nas.space import Choices, replay
@@ -140,7 +140,8 @@ def _timed(bench: Bench) -> list[Rival]:
         found.append(_best(bench, filling))
     members = [member for name in FAMILIES for stride in TOTAL_STRIDES for member in _members(name, stride)]
     archs = [arch for arch, _ in found] + [member.arch for member in members]
-    ms = _measured_ms(bench, archs, PILOT_ROUNDS)  # in one session: a machine's level changes from one to the next
+    # in one session: a machine's level changes from one to the next
+    ms = medians_ms(target, archs, rounds=PILOT_ROUNDS)
     timed = [replace(member, ms=own_ms) for member, own_ms in zip(members, ms[len(found) :], strict=True)]
     return [
         rival
@@ -190,18 +191,13 @@ def _of_equal_latency(bench: Bench, members: Sequence[Timed], found: Found) -> l
             )
             for one in own[:CANDIDATES]
         ]
-    ms = _measured_ms(bench, [arch for _, arch in options], ROUNDS)
+    ms = medians_ms(bench.settings.target, [arch for _, arch in options], rounds=ROUNDS)
     nearest: dict[tuple[str, int], tuple[float, Rival]] = {}
     for (rival, _), own_ms in zip(options, ms, strict=True):
         key, apart = (rival.network, rival.total_stride), abs(math.log(own_ms / ms[0]))
         timed = replace(rival, measured_ms=own_ms)
         nearest[key] = min(nearest.get(key, (math.inf, timed)), (apart, timed), key=lambda pair: pair[0])
     return [rival for _, rival in nearest.values()]
-
-
-def _measured_ms(bench: Bench, archs: list[Arch], rounds: int) -> list[float]:
-    runs = measure_networks(bench.settings.target, archs, rounds=rounds, seed=0, progress=silent)
-    return [float(us) / 1000 for us in np.median(runs.samples_us, axis=1)]
 
 
 def _member(name: str, width: float, total_stride: int) -> Arch:

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from cifar import CLASSES, load_cifar
+from medians import medians_ms
 from supernet_truth import settings_of
 
 from nas.arch import Arch, from_json, to_json
@@ -21,7 +21,6 @@ from nas.data import Dataset
 from nas.files import write_json, write_whole
 from nas.latency.measure import MeasurePlan, extend, measure_space, model_of, space_key
 from nas.latency.model import LatencyModel
-from nas.latency.session import measure_networks
 from nas.latency.table import load_table, save_table
 from nas.net import Network, load_network, save_network
 from nas.netadapt import TrimSettings, Weighing, WidthSpace, narrowest
@@ -171,25 +170,9 @@ class Bench:
         return self.settings.target.grain or GRAIN
 
     def measured_ms(self, archs: Sequence[Arch], *, rounds: int | None = None, sessions: int = 1) -> list[float]:
-        """Medians of networks that are timed in turn, for seconds: a core's speed changes in tenths of one.
-
-        Args:
-            archs: What is timed.
-            rounds: Runs of each in a session.
-            sessions: Processes of which the mean is taken: what networks take beside each other differs by a percent
-                from one process to the next.
-        """
+        """Medians of networks that are timed in turn, for seconds: a core's speed changes in tenths of one."""
         rounds = rounds or max(self.size.rounds, self.size.runs // len(archs))
-        medians_us = [
-            np.median(
-                measure_networks(
-                    self.settings.target, archs, rounds=rounds, seed=SEED + session, progress=silent
-                ).samples_us,
-                axis=1,
-            )
-            for session in range(sessions)
-        ]
-        return [float(us) / 1000 for us in np.mean(medians_us, axis=0)]
+        return medians_ms(self.settings.target, archs, rounds=rounds, sessions=sessions)
 
     def save(self, name: str, key: str, network: Network) -> None:
         """Keep a network of a case."""

@@ -55,9 +55,8 @@ def _trim(bench: Bench, jobs: Jobs, ratio: float) -> None:
     start = f"{key_of(NETADAPT, RATIOS[place - 1])}.start" if place else "base"
     corrections = dict.fromkeys(bench.size.networks, 1.0)
     shares: dict[str, dict[int, float]] = {name: {} for name in corrections}  # of the latency, by attempt
-    errors: dict[str, list[float]] = {name: [] for name in corrections}  # of predictions, by attempt
     for attempt in range(ATTEMPTS):
-        key = f"{key_of(NETADAPT, ratio)}.attempt{attempt}"
+        key = _attempt(ratio, attempt)
         wanted = {
             f"{name} {ratio:g} attempt {attempt}": job(
                 trim_to,
@@ -74,9 +73,8 @@ def _trim(bench: Bench, jobs: Jobs, ratio: float) -> None:
         measured = bench.once("trim_timed", timing, partial(_used, bench, list(corrections), key))
         for name, share in measured.items():
             shares[name][attempt] = share
-            errors[name].append(share / _predicted(bench, name, key))
         corrections = {
-            name: _correction(errors[name], over=share > HIGH * ratio)
+            name: _correction(bench, name, ratio, shares[name], over=share > HIGH * ratio)
             for name, share in measured.items()
             if not LOW <= share / ratio <= HIGH
         }
@@ -86,11 +84,17 @@ def _trim(bench: Bench, jobs: Jobs, ratio: float) -> None:
         _adopt(bench, name, ratio, own)
 
 
-def _correction(errors: Sequence[float], *, over: bool) -> float:
+def _attempt(ratio: float, attempt: int) -> str:
+    """What the network of an attempt is kept as."""
+    return f"{key_of(NETADAPT, ratio)}.attempt{attempt}"
+
+
+def _correction(bench: Bench, name: str, ratio: float, shares: Mapping[int, float], *, over: bool) -> float:
     """What predictions are taken to err by: the most seen where that still was too slow, else the mean of attempts.
 
     Each network errs in its own way; by the last one's error alone, attempts swing about the budget.
     """
+    errors = [share / _predicted(bench, name, _attempt(ratio, attempt)) for attempt, share in shares.items()]
     return max(errors) if over else fmean(errors)
 
 
@@ -99,8 +103,7 @@ def _adopt(bench: Bench, name: str, ratio: float, shares: Mapping[int, float]) -
     best = min(shares, key=lambda attempt: (shares[attempt] > HIGH * ratio, abs(shares[attempt] - ratio)))
     bench.result.setdefault("attempts", {})[f"{name} {ratio:g}"] = best
     bench.keep({})
-    key = key_of(NETADAPT, ratio)
-    bench.save(name, f"{key}.start", bench.load(name, f"{key}.attempt{best}"))
+    bench.save(name, f"{key_of(NETADAPT, ratio)}.start", bench.load(name, _attempt(ratio, best)))
 
 
 def _used(bench: Bench, names: Sequence[str], key: str) -> dict[str, float]:
