@@ -38,9 +38,16 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
     try:
         state = _safetensors(file) or torch.load(file, map_location="cpu", weights_only=True)
     except _DAMAGED as error:
-        first = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise InputError(f"cannot read {file}: {first}; it must be safetensors or a state dict of tensors") from None
+        raise InputError(
+            f"cannot read {file}: {_reason(error)}; it must be safetensors or a state dict of tensors"
+        ) from None
     return _tensors(state, file)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to run what the file holds
+        return "it is damaged or holds more than tensors"
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _safetensors(file: Path) -> dict[str, Tensor]:
